@@ -1,0 +1,102 @@
+"""Canonical JSON: the one serialization that is hashed and signed (RFC 8785), and the digests made of it.
+
+Values are JSON values. Integers beyond ±(2^53-1), NaN, infinities and lone surrogates are refused. The fast path
+(orjson with sorted keys) is taken only where it provably gives the same bytes: no floats, ASCII keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import orjson
+import rfc8785
+
+from infrafabric.kernel.errors import Code, FabricError
+
+__all__ = ["Json", "dumps", "loads", "sha256", "signed_bytes"]
+
+Json = Any
+"""A JSON value: dict with string keys, list, string, int, float, bool or None. Checked when it is serialized."""
+
+MAX_DEPTH = 64
+_MAX_INT = 2**53 - 1
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether orjson and RFC 8785 agree on `value`: no floats, keys in ASCII. Raises on what neither may serialize."""
+    if isinstance(value, str) or value is None or value is True or value is False:
+        return True
+    if isinstance(value, int):
+        if not -_MAX_INT <= value <= _MAX_INT:
+            raise FabricError(Code.JSON_INVALID, f"the integer {value} is beyond 2^53-1")
+        return True
+    if isinstance(value, float):
+        return False
+    if depth >= MAX_DEPTH:
+        raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, Mapping):
+        plain = True
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise FabricError(Code.JSON_INVALID, f"a member name is {type(key).__name__}, not a string")
+            plain = _is_plain(item, depth + 1) and plain and key.isascii()
+        return plain
+    if isinstance(value, (list, tuple)):
+        plain = True
+        for item in value:
+            plain = _is_plain(item, depth + 1) and plain
+        return plain
+    raise FabricError(Code.JSON_INVALID, f"{type(value).__name__} is not a JSON type")
+
+
+def dumps(value: Json) -> bytes:
+    """RFC 8785 bytes of a JSON value. Raises IF_ERR_JSON_INVALID for what has none."""
+    try:
+        if _is_plain(value, 0) and isinstance(value, (dict, list)):
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
+        raise FabricError(Code.JSON_INVALID, str(error)) from None
+
+
+def loads(data: bytes | str, *, limit: int = 1 << 20) -> Json:
+    """Parse JSON from outside: at most `limit` bytes, no duplicate members, bounded depth, I-JSON numbers only.
+
+    Raises IF_ERR_TOO_LARGE or IF_ERR_JSON_INVALID.
+    """
+    if len(data) > limit:
+        raise FabricError(Code.TOO_LARGE, f"{len(data)} bytes of JSON where {limit} are taken")
+    try:
+        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        _is_plain(value, 0)
+    except RecursionError:
+        raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}") from None
+    except ValueError as error:
+        raise FabricError(Code.JSON_INVALID, str(error)[:200]) from None
+    return value
+
+
+def sha256(data: bytes) -> str:
+    """`sha256:<64 hex digits>`, the form of every digest in manifests, plans and entries."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def signed_bytes(domain: str, value: Json) -> bytes:
+    """What is signed or hashed for `value` under `domain`: the domain, a line feed, the canonical JSON."""
+    return domain.encode("ascii") + b"\n" + dumps(value)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the member {twice[:64]!r} occurs twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,207 @@
+"""The `IF_ERR_*` taxonomy: one refusal, one cause, one code, and what to do about it.
+
+Every error that may reach a caller is a `FabricError` with a `Code`; `TABLE` gives each code its exit status, HTTP
+status, whether the same request may succeed later unchanged, and the remedy. `docs/errors.md` is generated from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+__all__ = ["TABLE", "Code", "FabricError", "Spec"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one code means to a shell, to an HTTP client and to a person."""
+
+    exit_code: int
+    http_status: int
+    retryable: bool
+    meaning: str
+    remedy: str
+
+
+_SPECS: dict[str, Spec] = {}
+
+
+def _code(name: str, http: int, meaning: str, remedy: str, *, retryable: bool = False, exit_code: int = 1) -> str:
+    value = f"IF_ERR_{name}"
+    _SPECS[value] = Spec(exit_code, http, retryable, meaning, remedy)
+    return value
+
+
+# fmt: off
+class Code(StrEnum):
+    """Every code there is, grouped by the part that raises it."""
+
+    # --- what the caller sent
+    USAGE = _code("USAGE", 400, "The command or request is not of a known form.", "See --help.", exit_code=2)
+    WHY_REQUIRED = _code("WHY_REQUIRED", 400, "A change needs a reason that is recorded with it.", "Say why: --why \"…\".", exit_code=2)
+    INTENT_INVALID = _code("INTENT_INVALID", 422, "The intent does not fit the capability's JSON Schema.", "Compare it with `ifctl capability show CAPABILITY`.")
+    TOO_LARGE = _code("TOO_LARGE", 413, "The input is larger than its limit.", "Send less, or raise the limit in infrafabric.toml.")
+    JSON_INVALID = _code("JSON_INVALID", 400, "The input is not JSON in the restricted form that can be hashed (I-JSON, bounded depth).", "Check for NaN, integers beyond 2^53-1, duplicate members, or deep nesting.")
+    CAPABILITY_UNKNOWN = _code("CAPABILITY_UNKNOWN", 404, "No capability of that name is installed.", "`ifctl capability list` shows what is.")
+    TARGET_UNKNOWN = _code("TARGET_UNKNOWN", 404, "No target of that name exists.", "`ifctl target list` shows them; `ifctl target add` makes one.")
+    TARGET_AMBIGUOUS = _code("TARGET_AMBIGUOUS", 400, "More than one target fits the capability.", "Name one: --on PRODUCT@NAME.", exit_code=2)
+    TARGET_MISMATCH = _code("TARGET_MISMATCH", 422, "The target belongs to another product than the capability.", "Name a target of the capability's own product.")
+    TARGET_SETTINGS = _code("TARGET_SETTINGS", 422, "The target lacks a setting or secret that the manifest requires, or holds one it does not know.", "`ifctl target set TARGET NAME=VALUE --why \"…\"`.")
+    TALENT_UNKNOWN = _code("TALENT_UNKNOWN", 404, "No talent of that name exists.", "`ifctl talent list` shows them; `ifctl talent add` makes one.")
+    ACTION_UNKNOWN = _code("ACTION_UNKNOWN", 404, "No action of that id is in the log.", "`ifctl witness query` lists actions.")
+    ENTRY_UNKNOWN = _code("ENTRY_UNKNOWN", 404, "The log has no entry at that index.", "`ifctl witness checkpoint` shows the log's size.")
+    EXISTS = _code("EXISTS", 409, "Something of that name exists already.", "Choose another name, or change the one that exists.")
+    NAME_INVALID = _code("NAME_INVALID", 400, "The name is not of the form its kind requires.", "Use the form that the message gives.", exit_code=2)
+
+    # --- the home and its settings
+    HOME_MISSING = _code("HOME_MISSING", 503, "There is no home in that folder.", "`ifctl init` makes one; --home or INFRAFABRIC_HOME names another.")
+    HOME_EXISTS = _code("HOME_EXISTS", 409, "The folder holds a home, or other files, already.", "Name an empty folder with --home.")
+    HOME_LOCKED = _code("HOME_LOCKED", 503, "Another kernel has this home open.", "Wait for it to finish, or ask the running kernel.", retryable=True)
+    HOME_VERSION = _code("HOME_VERSION", 503, "The home was written by a newer InfraFabric.", "Use that version or a newer one; homes are never migrated backwards.")
+    SETTINGS_INVALID = _code("SETTINGS_INVALID", 503, "infrafabric.toml has an unknown key or a bad value.", "Mend the key that the message names; docs/settings.md lists them all.")
+    PRODUCTION_ONLY = _code("PRODUCTION_ONLY", 403, "The step is refused in this kind of home.", "See docs/homes.md for what a development home may not do.")
+    DISK_FULL = _code("DISK_FULL", 507, "The disk has no room left for what is already under way plus new work.", "Free some space; work in hand is still being recorded.", retryable=True)
+
+    # --- keys and secrets
+    KEY_INVALID = _code("KEY_INVALID", 422, "The public key is malformed, not canonical, or of low order.", "Enrol a key made by an ordinary Ed25519 key generator.")
+    KEY_MISSING = _code("KEY_MISSING", 404, "No private key of that name is in the key store.", "`ifctl init` makes the home's keys; restore others from your backup.")
+    KEY_CORRUPT = _code("KEY_CORRUPT", 500, "A stored private key cannot be read.", "Restore the key file from your backup.")
+    PASSPHRASE_REQUIRED = _code("PASSPHRASE_REQUIRED", 401, "A private key is protected and no passphrase was given.", "Set INFRAFABRIC_PASSPHRASE, --passphrase-file, or run on a terminal.")
+    PASSPHRASE_WRONG = _code("PASSPHRASE_WRONG", 401, "The passphrase does not open the private key.", "Try again with the passphrase that the key was made with.")
+    SECRET_UNKNOWN = _code("SECRET_UNKNOWN", 404, "A secret reference leads nowhere.", "`ifctl secret set NAME`, or mend the env: or file: reference.")
+    SECRET_REFERENCE = _code("SECRET_REFERENCE", 422, "A secret is given by value or by an unknown scheme where a reference is needed.", "Use vault:NAME, env:NAME or file:PATH.")
+    VAULT_CORRUPT = _code("VAULT_CORRUPT", 500, "The vault cannot be decrypted or is damaged.", "Restore the vault file, or its key, from your backup.")
+
+    # --- manifests, bundles, trust
+    MANIFEST_SYNTAX = _code("MANIFEST_SYNTAX", 422, "The manifest is not YAML in the restricted form: no anchors, aliases, tags or duplicate keys.", "Write it plainly; `ifctl adapter check` says where.")
+    MANIFEST_INVALID = _code("MANIFEST_INVALID", 422, "The manifest does not fit registry/manifest.schema.json.", "Mend the member that the message names.")
+    MANIFEST_TOO_LARGE = _code("MANIFEST_TOO_LARGE", 413, "The manifest is larger than a manifest may be.", "Keep it below 256 KiB.")
+    BUNDLE_MISSING = _code("BUNDLE_MISSING", 404, "The bundle's files are not in the bundle store.", "Install the adapter again.")
+    BUNDLE_PATH = _code("BUNDLE_PATH", 422, "A file name or entrypoint leaves the bundle.", "Use plain relative names below the bundle's folder.")
+    BUNDLE_FILE_CHANGED = _code("BUNDLE_FILE_CHANGED", 403, "A file is not the one that was signed.", "Take the bundle from its publisher again, or sign what you changed.")
+    BUNDLE_FILE_MISSING = _code("BUNDLE_FILE_MISSING", 403, "A file that was signed is missing.", "Take the bundle from its publisher again.")
+    BUNDLE_FILE_EXTRA = _code("BUNDLE_FILE_EXTRA", 403, "A file is in the bundle that was not signed.", "Remove it, or sign the bundle with it.")
+    UNSIGNED = _code("UNSIGNED", 403, "The manifest carries no signature.", "`ifctl adapter sign DIR` signs your own; never sign another's.")
+    SIGNATURE_INVALID = _code("SIGNATURE_INVALID", 403, "A signature does not match the manifest.", "Take the bundle from its publisher again.")
+    PUBLISHER_UNKNOWN = _code("PUBLISHER_UNKNOWN", 403, "The manifest is signed by a key that no trusted publisher holds.", "`ifctl trust publisher` enrols a publisher you have checked.")
+    PUBLISHER_NOT_ENTITLED = _code("PUBLISHER_NOT_ENTITLED", 403, "The publisher may not sign that capability id.", "Widen the publisher's id patterns if that is what you mean.")
+    KEY_REVOKED = _code("KEY_REVOKED", 403, "The manifest is signed by a revoked key.", "Ask the publisher for a bundle signed by its present key.")
+    DIGEST_REVOKED = _code("DIGEST_REVOKED", 403, "This bundle was revoked.", "Install a version that is not.")
+    NOT_ALLOWED = _code("NOT_ALLOWED", 403, "The bundle is signed but the operator has not allow-listed it.", "`ifctl trust allow ID@VERSION --why \"…\"` after a look at it.")
+    RUNTIME_UNKNOWN = _code("RUNTIME_UNKNOWN", 422, "The manifest names a runtime that this kernel does not have.", "Use python/1 or component/1.")
+    ENTRYPOINT_INVALID = _code("ENTRYPOINT_INVALID", 422, "The entrypoint is not in the bundle or does not compile.", "Check `entrypoint: file.py:Class` and the file.")
+    TRUST_MISSING = _code("TRUST_MISSING", 503, "There is no trust set, so nothing may be loaded.", "`ifctl init` makes one; restore it from your backup otherwise.")
+    TRUST_INVALID = _code("TRUST_INVALID", 403, "The trust set is malformed.", "Restore the last good one; it is never edited by hand.")
+    TRUST_ROLLBACK = _code("TRUST_ROLLBACK", 403, "The trust set is older than one already seen.", "Take the newest trust set; versions only rise.")
+    TRUST_EXPIRED = _code("TRUST_EXPIRED", 403, "The trust set has expired.", "`ifctl trust renew --why \"…\"` with the root keys.")
+    TRUST_THRESHOLD = _code("TRUST_THRESHOLD", 403, "Too few root keys signed the trust set.", "Have more of the root key holders sign it.")
+
+    # --- the sandbox
+    SANDBOX_UNAVAILABLE = _code("SANDBOX_UNAVAILABLE", 503, "The sandbox cannot start: its component or its confinement is missing.", "`ifctl doctor` says which; reinstalling builds the component.")
+    SANDBOX_IMPORTS = _code("SANDBOX_IMPORTS", 403, "The component imports something; a guest may import nothing.", "Build it with --stub-wasi or an equal.")
+    SANDBOX_CPU = _code("SANDBOX_CPU", 422, "The adapter used more CPU time than it may.", "Look for an endless loop, or raise limits.cpu in infrafabric.toml.")
+    SANDBOX_MEMORY = _code("SANDBOX_MEMORY", 422, "The adapter asked for more memory than it may.", "Hold less at once, or raise the limit in infrafabric.toml.")
+    SANDBOX_STACK = _code("SANDBOX_STACK", 422, "The adapter recursed too deeply.", "Replace the recursion by a loop.")
+    SANDBOX_OUTPUT = _code("SANDBOX_OUTPUT", 422, "The adapter answered with more, or deeper, data than it may.", "Return a smaller plan.")
+    SANDBOX_REQUESTS = _code("SANDBOX_REQUESTS", 422, "The adapter asked for more effects than it may in one run.", "Read once and keep the answer.")
+    SANDBOX_CRASHED = _code("SANDBOX_CRASHED", 503, "The sandbox worker died while it ran this action.", "Try again; tell the adapter's author if it stays.", retryable=True)
+    SANDBOX_TRAP = _code("SANDBOX_TRAP", 422, "The guest trapped.", "Tell the adapter's author; `ifctl capability replay` shows the run.")
+    ADAPTER_FAILED = _code("ADAPTER_FAILED", 422, "The adapter raised an exception.", "Tell the adapter's author; the message is the adapter's own.")
+    ADAPTER_REFUSED = _code("ADAPTER_REFUSED", 422, "The adapter says that the intent cannot be met as the world stands.", "The message is the adapter's own; change the intent or the world.")
+    ADAPTER_PROTOCOL = _code("ADAPTER_PROTOCOL", 422, "The adapter answered something that is not a plan, an outcome or a request.", "Tell the adapter's author; `ifctl adapter check` finds such faults.")
+    REPLAY_DIVERGED = _code("REPLAY_DIVERGED", 409, "Replaying the recorded answers gave another run.", "The record, the adapter or the component is not what it was.")
+    REPLAY_UNAVAILABLE = _code("REPLAY_UNAVAILABLE", 410, "What a replay needs (a body, a bundle or a component) is no longer here.", "It was erased or never kept; the log's proofs still hold.")
+
+    # --- planning and applying
+    NOT_GRANTED = _code("NOT_GRANTED", 403, "The talent was not granted the capability on the target.", "An operator grants it: `ifctl talent grant --name … --capability … --on … --why \"…\"`.")
+    TALENT_REVOKED = _code("TALENT_REVOKED", 403, "The talent was revoked.", "An operator must add it again under another id.")
+    UNAUTHENTICATED = _code("UNAUTHENTICATED", 401, "The caller has not shown who it is.", "Sign the request with the talent's key.")
+    DENIED = _code("DENIED", 403, "The guard denied the plan.", "The decision's rules say why; they are in the log.")
+    APPROVAL_REQUIRED = _code("APPROVAL_REQUIRED", 202, "People must approve the plan first.", "Have it approved, then apply the same plan.")
+    AUTHORITY_CHANGED = _code("AUTHORITY_CHANGED", 409, "Adapter, talent, grant or target was withdrawn or changed while the action was under way.", "Plan again under the present rules.")
+    IDEMPOTENCY_CONFLICT = _code("IDEMPOTENCY_CONFLICT", 409, "The idempotency key was used with another intent.", "Use a fresh key for a new intent.")
+    BUSY = _code("BUSY", 503, "Too much is under way for this talent or target.", "Try again after retry_after seconds.", retryable=True)
+    RATE_LIMITED = _code("RATE_LIMITED", 429, "The rate limit is reached.", "Try again after retry_after seconds.", retryable=True)
+    EFFECT_UNKNOWN = _code("EFFECT_UNKNOWN", 422, "The adapter named an effect that its manifest does not declare.", "Tell the adapter's author.")
+    EFFECT_NOT_READ = _code("EFFECT_NOT_READ", 422, "The adapter asked for a write as if it were a read.", "Tell the adapter's author; writes are planned.")
+    EFFECT_NOT_WRITE = _code("EFFECT_NOT_WRITE", 422, "The adapter planned a read as if it were a change.", "Tell the adapter's author.")
+    EFFECT_ARGUMENT = _code("EFFECT_ARGUMENT", 422, "An argument does not fit its placeholder or would leave its place.", "The message names the argument; the manifest has its schema.")
+    ARGUMENT_SECRET = _code("ARGUMENT_SECRET", 422, "An intent or argument contains a secret's value.", "Give the target a secret reference instead.")
+    CHANGE_UNKNOWN = _code("CHANGE_UNKNOWN", 422, "The adapter asked for a change that its plan does not hold.", "Tell the adapter's author.")
+    CHANGE_REPEATED = _code("CHANGE_REPEATED", 422, "The adapter asked for the same change twice.", "Tell the adapter's author.")
+    RESULT_INVALID = _code("RESULT_INVALID", 422, "A $result refers to nothing usable: not earlier, not declared, not a scalar, or not of its pattern.", "Tell the adapter's author; the manifest declares results.")
+    PLAN_STALE = _code("PLAN_STALE", 409, "The world, or the rules, moved since the plan was made.", "Plan again.", retryable=True)
+    NOT_CONVERGED = _code("NOT_CONVERGED", 502, "The changes were made but the system does not show them.", "Look at what remains; another hand or the device itself may be in the way.")
+    IN_DOUBT = _code("IN_DOUBT", 502, "It is not known whether a write took effect.", "Look at the system, then close the action: the log keeps it open until then.")
+    UNDO_IMPOSSIBLE = _code("UNDO_IMPOSSIBLE", 409, "The action has nothing that can be undone.", "Only observed changes with an inverse can be.")
+    UNDO_MOVED = _code("UNDO_MOVED", 409, "The present state is no longer the one that the action left.", "Undo would overwrite another hand's change; plan what you want instead.")
+
+    # --- drivers
+    DRIVER_UNKNOWN = _code("DRIVER_UNKNOWN", 422, "No driver of that name is loaded.", "Enable the extension that has it in infrafabric.toml.")
+    TARGET_UNREACHABLE = _code("TARGET_UNREACHABLE", 502, "The target could not be reached.", "Check the address and that the system is running.", retryable=True)
+    TARGET_TIMEOUT = _code("TARGET_TIMEOUT", 504, "The target did not answer in time.", "Check the system; raise limits.timeout_s only if it is slow by nature.", retryable=True)
+    TARGET_STATUS = _code("TARGET_STATUS", 502, "The target answered with an error.", "The message has its status; look at the target's own log.")
+    ANSWER_INVALID = _code("ANSWER_INVALID", 502, "The target's answer is not of the form its protocol promises.", "Check that the address is the right system.")
+    ANSWER_TOO_LARGE = _code("ANSWER_TOO_LARGE", 502, "The target answered with more than may be read.", "Narrow the read, or raise the limit in infrafabric.toml.")
+    ADDRESS_REFUSED = _code("ADDRESS_REFUSED", 403, "The address is loopback, link-local, metadata or otherwise special and was not granted.", "`ifctl target set TARGET --allow-address loopback --why \"…\"` if you mean it.")
+    ADDRESS_CHANGED = _code("ADDRESS_CHANGED", 409, "The name now resolves to other addresses than the pinned ones.", "Check the name service; restart or set the target again if the move is meant.")
+    REDIRECT_REFUSED = _code("REDIRECT_REFUSED", 502, "The target answered with a redirect.", "Give the target its final address.")
+
+    # --- the log
+    LOG_STOPPED = _code("LOG_STOPPED", 503, "The log takes no more entries, so nothing may be done.", "`ifctl doctor` says why.")
+    LOG_DAMAGED = _code("LOG_DAMAGED", 503, "Stored entries do not match the tree.", "Restore the database from a backup at least as new as the checkpoint.")
+    LOG_ROLLED_BACK = _code("LOG_ROLLED_BACK", 503, "The database is older than the checkpoint kept beside it.", "Restore the newest database; otherwise an operator opens a new origin.")
+    LOG_CLOCK = _code("LOG_CLOCK", 503, "The clock runs before the log's last entry.", "Set the clock right.", retryable=True)
+    BODY_ERASED = _code("BODY_ERASED", 410, "The entry's body was erased.", "The leaf and its proof remain; the content is gone.")
+    NOTE_INVALID = _code("NOTE_INVALID", 422, "The signed note or checkpoint is malformed or not signed by the given key.", "Check the file, and that the verifier key is this log's.")
+    VKEY_INVALID = _code("VKEY_INVALID", 422, "The verifier key is malformed.", "Use the line that `ifctl witness vkey` prints.")
+    PROOF_INVALID = _code("PROOF_INVALID", 422, "A proof does not lead to the signed root.", "The file was altered or belongs to another log.")
+    RECEIPT_INVALID = _code("RECEIPT_INVALID", 422, "The receipt is malformed or says something its proofs do not.", "Ask for the receipt again.")
+    ANCHOR_EXISTS = _code("ANCHOR_EXISTS", 409, "The anchor directory holds another checkpoint of this size.", "Anchors are never overwritten: find out which log wrote it.")
+    ANCHOR_MISMATCH = _code("ANCHOR_MISMATCH", 422, "The log does not contain what was anchored.", "The log was cut or rewritten after that anchor.")
+
+    INTERNAL = _code("INTERNAL", 500, "A fault of InfraFabric's own.", "Report it with the trace token; nothing further was done.")
+# fmt: on
+
+
+TABLE: Mapping[Code, Spec] = MappingProxyType({Code(value): spec for value, spec in _SPECS.items()})
+
+
+class FabricError(Exception):
+    """A refusal or failure that a caller may see.
+
+    `message` names the thing and must hold no secret. `remedy` is the code's own unless a nearer one is given.
+    `retry_after` is in seconds, for the codes that are about load.
+    """
+
+    def __init__(
+        self, code: Code, message: str, *, remedy: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy if remedy is not None else TABLE[code].remedy
+        self.retry_after = retry_after
+
+    @property
+    def spec(self) -> Spec:
+        return TABLE[self.code]
+
+    def as_json(self) -> dict[str, object]:
+        """The shape that every door answers with: `{"code", "message", "remedy"}`, `retry_after` where it applies."""
+        shape: dict[str, object] = {"code": self.code.value, "message": self.message, "remedy": self.remedy}
+        if self.retry_after is not None:
+            shape["retry_after"] = self.retry_after
+        return shape
+
+    def __str__(self) -> str:
+        return f"{self.code.value}: {self.message}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (self.code, self.message, self.remedy, self.retry_after))
+
+
+def _rebuild(code: Code, message: str, remedy: str, retry_after: float | None) -> FabricError:
+    return FabricError(code, message, remedy=remedy, retry_after=retry_after)

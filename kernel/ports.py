@@ -1,0 +1,234 @@
+"""What the kernel needs of the other folders, as protocols: they implement these, `control/` wires them in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from infrafabric.kernel.words.entries import Body, Fact, Kind
+from infrafabric.kernel.words.manifest import Manifest
+from infrafabric.kernel.words.plan import Decision, Plan
+from infrafabric.kernel.words.things import Talent, Target
+
+__all__ = [
+    "Answer",
+    "Appended",
+    "Capability",
+    "Driver",
+    "DriverCall",
+    "Entry",
+    "Facts",
+    "Governor",
+    "Guard",
+    "Log",
+    "Project",
+    "Question",
+    "Redactor",
+    "Registry",
+    "Secrets",
+]
+
+
+# --- registry ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A capability that was verified, allowed, not revoked, and whose bytes are at hand."""
+
+    manifest: Manifest
+    digest: str
+    """Digest of the bundle: of the signed manifest bytes, which name every file's digest."""
+    publisher: str
+    """Name of the publisher in the trust set."""
+    files: Mapping[str, bytes]
+    records: tuple[str, ...]
+    """Digests of the trust records that allowed it."""
+
+
+class Registry(Protocol):
+    def resolve(self, capability_id: str) -> Capability:
+        """The capability now allowed under that id. Raises the reason why there is none."""
+        ...
+
+    def recheck(self, capability: Capability) -> None:
+        """Raise if the trust set no longer allows what `resolve` gave. Called before every write; no I/O."""
+        ...
+
+
+# --- guard and governor --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the guard is asked: may this talent do this, here? `plan` is None when it is asked about planning alone."""
+
+    talent: Talent
+    capability: Capability
+    target: Target
+    plan: Plan | None
+    hazards: tuple[str, ...]
+    """Manifest's, adapter's and caller's together."""
+    dry_run: bool
+
+
+class Guard(Protocol):
+    def decide(self, question: Question) -> Decision:
+        """The verdict, from facts at hand. Never raises for policy reasons: what it cannot decide is DENY."""
+        ...
+
+
+class Governor(Protocol):
+    async def admit(self, talent: Talent, capability: Capability, target: Target) -> None:
+        """Charge rate and planning quota. Raises IF_ERR_RATE_LIMITED or IF_ERR_BUSY with retry_after."""
+        ...
+
+    def turn(self, target: str, limit: int) -> AbstractAsyncContextManager[None]:
+        """The right to plan and apply on `target`, held by at most `limit` actions at once, in order of asking."""
+        ...
+
+
+# --- drivers -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the world answered to an effect, as it is given to a guest and recorded: JSON, secrets redacted.
+
+    An http answer is `{"status", "headers", "body"}`, with `"encoding": "base64"` where the body is not text.
+    """
+
+    value: Mapping[str, Any]
+    attempts: int = 1
+    elapsed_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DriverCall:
+    """One effect to perform: the signed template, its arguments, and where."""
+
+    manifest: Manifest
+    effect: str
+    args: Mapping[str, Any]
+    target: Target
+    provider_key: str | None = None
+    """Idempotency key for the provider, where the effect declares one."""
+    timeout_s: float = 10.0
+
+
+class Driver(Protocol):
+    """Host code that performs effects. One instance serves all targets of its kind and keeps their connections."""
+
+    name: str
+
+    def check(self, manifest: Manifest) -> None:
+        """Raise IF_ERR_MANIFEST_INVALID for templates that this driver could not perform. Pure."""
+        ...
+
+    async def address(self, manifest: Manifest, target: Target) -> Mapping[str, Any]:
+        """Where calls go, for `changes_digest`: scheme, host, port, tls, class; ip where it is plaintext or private.
+
+        Resolves and checks it; raises IF_ERR_ADDRESS_REFUSED, IF_ERR_ADDRESS_CHANGED, IF_ERR_TARGET_SETTINGS.
+        """
+        ...
+
+    def describe(self, call: DriverCall) -> str:
+        """The request in one line, as an approver reads it, secrets masked. Raises IF_ERR_EFFECT_ARGUMENT. Pure."""
+        ...
+
+    async def perform(self, call: DriverCall, secrets: Mapping[str, str]) -> Answer:
+        """Make the request once. Raises IF_ERR_TARGET_*, IF_ERR_ANSWER_*, IF_ERR_ADDRESS_*, IF_ERR_REDIRECT_REFUSED.
+
+        An error with `retryable` set by its code and raised before anything was sent is IF_ERR_TARGET_UNREACHABLE;
+        after something was sent the effect may have happened, whatever is raised.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+# --- the log -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be recorded. The log adds index, time, sequence number, nonce and salt."""
+
+    kind: Kind
+    body: Body
+    action: str = ""
+    """uuidv7 of the action, or "" for entries that belong to none."""
+    actor: str = "if://kernel/self"
+    """Talent id; only its keyed pseudonym is in the leaf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where an entry now durably is."""
+
+    index: int
+    at: str
+    tree_size: int
+    """Size of the signed checkpoint that covers it."""
+
+
+Project = Callable[[Entry, int, str], Iterable[Fact]]
+"""The fold: an entry with its index and time → the facts it sets. Pure; run inside the append's transaction."""
+
+
+class Facts(Protocol):
+    """The log's fold, as JSON values under (table, key). Reads see every entry whose append was awaited."""
+
+    def get(self, table: str, key: str) -> Any | None: ...
+
+    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
+        """Pairs (key, value) in order of key."""
+        ...
+
+
+class Log(Protocol):
+    origin: str
+
+    @property
+    def facts(self) -> Facts: ...
+
+    async def append(self, *entries: Entry) -> Sequence[Appended]:
+        """Record entries in one transaction, in order; returns when they are durable and under a signed checkpoint.
+
+        Cancelling the caller does not take the entries back. Raises IF_ERR_LOG_STOPPED, IF_ERR_LOG_CLOCK,
+        IF_ERR_DISK_FULL; entries that close what is under way (`effect.observed`, `action.closed`) use room kept back.
+        """
+        ...
+
+    def entries(self, action: str) -> Sequence[tuple[int, Kind, Mapping[str, Any] | None]]:
+        """Index, kind and body (None: erased) of an action's entries, in order. Reads and checks stored bytes."""
+        ...
+
+    async def receipt(self, action: str) -> bytes:
+        """The receipt of an action: its entries opened, an inclusion proof each, one checkpoint (JSON bytes)."""
+        ...
+
+    def watch(self) -> AsyncIterator[tuple[int, Entry]]:
+        """Entries as they become durable."""
+        ...
+
+
+# --- secrets -------------------------------------------------------------------------------------------------------
+
+
+class Secrets(Protocol):
+    def resolve(self, reference: str) -> str:
+        """The value behind `vault:`, `env:` or `file:`. Raises IF_ERR_SECRET_UNKNOWN. The redactor then knows it."""
+        ...
+
+
+class Redactor(Protocol):
+    def redact(self, text: str) -> str:
+        """`text` with every secret value handed out so far (also as base64, URL-encoded or JSON-escaped) masked."""
+        ...
+
+    def found(self, text: str) -> bool:
+        """Whether `text` holds a secret value handed out so far."""
+        ...

@@ -1,0 +1,278 @@
+"""What the log records: the kinds of entries and the body of each.
+
+Every body names tenant, talent, target and trace ("" where there is none), so that each record says whose it is.
+New kinds are added, never changed; a body only ever gains members with a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.plan import Decision, Outcome, Plan
+from infrafabric.kernel.words.things import Grant, Talent, Target
+
+__all__ = ["BODIES", "Body", "Fact", "Kind"]
+
+
+class Kind(StrEnum):
+    KERNEL_STARTED = "kernel.started"
+    KERNEL_STOPPED = "kernel.stopped"
+    ORIGIN_OPENED = "origin.opened"
+    TRUST_CHANGED = "trust.changed"
+    POLICY_CHANGED = "policy.changed"
+    GRANT_CHANGED = "grant.changed"
+    TALENT_CHANGED = "talent.changed"
+    TARGET_CHANGED = "target.changed"
+    SECRET_CHANGED = "secret.changed"
+    ADAPTER_LOADED = "adapter.loaded"
+    ADAPTER_UNLOADED = "adapter.unloaded"
+    ACTION_RECEIVED = "action.received"
+    ACTION_REFUSED = "action.refused"
+    ACTION_PLANNED = "action.planned"
+    ACTION_DECIDED = "action.decided"
+    APPROVAL_GIVEN = "approval.given"
+    APPROVAL_REFUSED = "approval.refused"
+    APPROVAL_EXPIRED = "approval.expired"
+    EFFECT_INTENDED = "effect.intended"
+    EFFECT_OBSERVED = "effect.observed"
+    ACTION_CLOSED = "action.closed"
+    MESSAGE_ADMITTED = "message.admitted"
+    MESSAGE_REFUSED = "message.refused"
+    CALL_ADMITTED = "call.admitted"
+    CALL_REFUSED = "call.refused"
+    CALL_ENDED = "call.ended"
+    SECRET_USED = "secret.used"
+    BUDGET_CHANGED = "budget.changed"
+    BODY_ERASED = "body.erased"
+    COUNTER_FLUSHED = "counter.flushed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One value of the log's fold: under `table` and `key` stands `value` from now on; None removes it."""
+
+    table: str
+    key: str
+    value: Any | None
+
+
+class Body(Word):
+    """What every entry says."""
+
+    tenant: str = "default"
+    talent: str = ""
+    target: str = ""
+    trace: str = ""
+
+
+class Signed(Body):
+    """An entry that an operator key signed: Ed25519 over `infrafabric-change-v1\\n` + RFC 8785 of the body without
+    `operator` and `signature`, and with the log's `origin`, so that it counts in no other log."""
+
+    why: str
+    origin: str
+    operator: str
+    """Public key, base64."""
+    signature: str
+    """Signature, base64."""
+
+
+class KernelStarted(Body):
+    version: str
+    runtime: str
+    """Digest of the Python component."""
+    development: bool
+    pid: int
+    notes: tuple[str, ...] = ()
+    """What is weaker than usual here: confinement missing, clock ahead, …"""
+
+
+class KernelStopped(Body):
+    reason: str
+
+
+class OriginOpened(Body):
+    origin: str
+    vkey: str
+    why: str
+    before: str = ""
+    """Origin that this one follows, with the last checkpoint that was seen of it."""
+    checkpoint: str = ""
+
+
+class TrustChanged(Body):
+    version: int
+    digest: str
+    why: str
+    change: str
+    """What was done, in words: `allow vmix.switcher@1.1.0 sha256:…`."""
+
+
+class TargetChanged(Signed):
+    change: Literal["set", "removed"]
+    value: Target
+
+
+class TalentChanged(Signed):
+    change: Literal["set", "revoked"]
+    value: Talent
+
+
+class GrantChanged(Signed):
+    change: Literal["set", "revoked"]
+    value: Grant
+
+
+class SecretChanged(Body):
+    """A secret was set or removed. The name only, never the value or anything made of it."""
+
+    name: str
+    change: Literal["set", "removed"]
+    why: str
+
+
+class AdapterLoaded(Body):
+    capability: str
+    version: str
+    adapter: str
+    """Digest of the bundle."""
+    publisher: str
+
+
+class AdapterUnloaded(Body):
+    capability: str
+    version: str
+    adapter: str
+    reason: str
+
+
+class ActionReceived(Body):
+    """Someone asked for an action. `intent` was valid JSON and held no secret; nothing else is known of it yet."""
+
+    capability: str
+    intent: Mapping[str, Any]
+    why: str
+    purpose: Literal["plan", "apply", "dry_run", "undo"]
+    idempotency_key: str = ""
+    undoes: str = ""
+    """Action that this one takes back."""
+
+
+class ActionRefused(Body):
+    """The action ends here, before anything was written."""
+
+    station: str
+    code: str
+    message: str
+    capability: str = ""
+
+
+class GuestRun(Word):
+    """All that a guest run depended on, so that it can be replayed: feed `answers` to the digests, compare `requests`."""
+
+    op: Literal["plan", "apply"]
+    adapter: str
+    runtime: str
+    seed: int
+    argument: str
+    """Digest of the argument's canonical JSON; the argument itself is the intent or plan recorded beside it."""
+    requests: tuple[Mapping[str, Any], ...]
+    answers: tuple[Mapping[str, Any], ...]
+    cpu_ms: float = 0.0
+
+
+class ActionPlanned(Body):
+    capability: str
+    plan: Plan
+    address: Mapping[str, Any]
+    requests: tuple[str, ...]
+    """Each change as its driver would send it, in one line, secrets masked."""
+    hazards: tuple[str, ...]
+    changes_digest: str
+    context_digest: str
+    run: GuestRun
+
+
+class ActionDecided(Body):
+    decision: Decision
+    changes_digest: str
+    context_digest: str
+
+
+class EffectIntended(Body):
+    change: str
+    effect: str
+    request: str
+    """The request in one line, secrets masked."""
+    attempt: int = 1
+    provider_key: str = ""
+
+
+class EffectObserved(Body):
+    """What came back. `result` says whether the write is known to have been taken, refused, or neither."""
+
+    change: str
+    effect: str
+    result: Literal["answered", "failed", "not_sent", "unknown"]
+    answer: Mapping[str, Any] | None = None
+    code: str = ""
+    message: str = ""
+    attempt: int = 1
+    elapsed_ms: float = 0.0
+
+
+class ActionClosed(Body):
+    capability: str
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    remains: Plan | None = None
+    """What the adapter still found to do."""
+    apply_run: GuestRun | None = None
+    verify_run: GuestRun | None = None
+    undoes: str = ""
+
+
+class SecretUsed(Body):
+    names: tuple[str, ...]
+
+
+class BodyErased(Body):
+    index: int
+    why: str
+
+
+class CounterFlushed(Body):
+    """Refusals that are counted rather than logged one by one: `counts` maps a cause to a number."""
+
+    counts: Mapping[str, int]
+    since: str
+
+
+BODIES: Mapping[Kind, type[Body]] = {
+    Kind.KERNEL_STARTED: KernelStarted,
+    Kind.KERNEL_STOPPED: KernelStopped,
+    Kind.ORIGIN_OPENED: OriginOpened,
+    Kind.TRUST_CHANGED: TrustChanged,
+    Kind.TARGET_CHANGED: TargetChanged,
+    Kind.TALENT_CHANGED: TalentChanged,
+    Kind.GRANT_CHANGED: GrantChanged,
+    Kind.SECRET_CHANGED: SecretChanged,
+    Kind.ADAPTER_LOADED: AdapterLoaded,
+    Kind.ADAPTER_UNLOADED: AdapterUnloaded,
+    Kind.ACTION_RECEIVED: ActionReceived,
+    Kind.ACTION_REFUSED: ActionRefused,
+    Kind.ACTION_PLANNED: ActionPlanned,
+    Kind.ACTION_DECIDED: ActionDecided,
+    Kind.EFFECT_INTENDED: EffectIntended,
+    Kind.EFFECT_OBSERVED: EffectObserved,
+    Kind.ACTION_CLOSED: ActionClosed,
+    Kind.SECRET_USED: SecretUsed,
+    Kind.BODY_ERASED: BodyErased,
+    Kind.COUNTER_FLUSHED: CounterFlushed,
+}
+"""The model of each kind that this version writes. Kinds without one are reserved by name."""

@@ -1,0 +1,73 @@
+"""Targets, talents and grants: what the operator names, and who may do what to it.
+
+Each is an entry in the log, signed by an operator key; these models are the entries' contents and the facts that the
+log's fold keeps of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.manifest import Scope, SettingName
+from infrafabric.kernel.words.names import CapabilityId, TalentId, TargetName, TenantId
+
+__all__ = ["AddressClass", "Grant", "SecretReference", "Talent", "Target"]
+
+SecretReference = Annotated[str, StringConstraints(pattern=r"^(vault|env|file):.{1,500}$")]
+
+
+class AddressClass(StrEnum):
+    """Where an address lies (RFC 6890). Only PUBLIC and PRIVATE are reached without an explicit grant."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    LOOPBACK = "loopback"
+    LINK_LOCAL = "link-local"
+    METADATA = "metadata"
+    """169.254.169.254 and its like: a cloud's own credentials live there."""
+    OTHER = "other"
+    """Multicast, unspecified, reserved."""
+
+
+class Target(Word):
+    """A system that the operator named, with where it is and what may be reached there."""
+
+    name: TargetName
+    tenant: TenantId = "default"
+    settings: Mapping[SettingName, str] = {}
+    secrets: Mapping[SettingName, SecretReference] = {}
+    allow_addresses: tuple[AddressClass, ...] = ()
+    """Special address classes that the operator granted for this target."""
+    timeout_s: Annotated[float, Field(gt=0, le=600)] | None = None
+    """Lowers the manifests' deadline."""
+
+
+class Talent(Word):
+    """A principal: a person, agent or service."""
+
+    id: TalentId
+    tenant: TenantId = "default"
+    roles: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")], ...] = ()
+    owner: TalentId | None = None
+    key: str | None = None
+    """Enrolled Ed25519 public key, base64."""
+    confidence_required: bool = False
+
+
+class Grant(Word):
+    """That a talent may plan and apply a capability on a target."""
+
+    talent: TalentId
+    capability: CapabilityId
+    target: TargetName
+    tenant: TenantId = "default"
+    scopes: tuple[Scope, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.talent} {self.capability} {self.target}"

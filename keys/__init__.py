@@ -1,0 +1,1 @@
+"""Signing keys, their enrolment, the vault, and redaction of what comes out of it."""

@@ -1,0 +1,1 @@
+"""Guard and governor: who may do what, and how often."""

@@ -1,0 +1,1 @@
+"""Manifests, signatures, the trust set and the bundle store: what may be loaded, and why not."""

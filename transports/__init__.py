@@ -1,0 +1,1 @@
+"""Drivers: trusted host code that performs effects in the world."""

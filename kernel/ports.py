@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -101,7 +101,10 @@ class Answer:
     """
 
     value: Mapping[str, Any]
-    attempts: int = 1
+    ok: bool = True
+    """Whether the peer says that it did what was asked (for http: 2xx)."""
+    problem: str = ""
+    """Where not ok: what the peer said, in one line, secrets redacted."""
     elapsed_ms: float = 0.0
 
 

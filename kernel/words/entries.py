@@ -172,7 +172,7 @@ class ActionRefused(Body):
 
 
 class GuestRun(Word):
-    """All that a guest run depended on, so that it can be replayed: feed `answers` to the digests, compare `requests`."""
+    """All that a guest run depended on, so that it can be replayed: feed `answers` back, compare `requests`."""
 
     op: Literal["plan", "apply"]
     adapter: str

@@ -1,0 +1,46 @@
+"""What trusted extensions may add, as pluggy hooks. Extensions are found by the entry point group
+`infrafabric.extensions` and loaded only when the settings name them; the drivers that ship are registered the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pluggy
+
+from infrafabric.kernel.ports import Driver, Redactor
+
+__all__ = ["DriverContext", "Extensions", "extension", "manager"]
+
+PROJECT = "infrafabric"
+hookspec = pluggy.HookspecMarker(PROJECT)
+extension = pluggy.HookimplMarker(PROJECT)
+"""Marks an implementation of one of `Extensions`' hooks."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverContext:
+    """What a driver is given when it is made."""
+
+    redactor: Redactor
+    options: Mapping[str, object]
+    """The settings under `[drivers.NAME]`."""
+
+
+class Extensions:
+    @hookspec
+    def drivers(self, context: DriverContext) -> Mapping[str, Driver]:  # type: ignore[empty-body]
+        """Drivers to add, by the name that manifests use."""
+
+    @hookspec
+    def station(self, action: str, station: str) -> None:
+        """An action passes `station` (see `kernel.road.Station`). Called before the station's work is awaited further;
+        an exception here refuses the action."""
+
+
+def manager() -> pluggy.PluginManager:
+    """A plugin manager that knows the hooks and has no plugin yet."""
+    plugins = pluggy.PluginManager(PROJECT)
+    plugins.add_hookspecs(Extensions)
+    return plugins

@@ -135,6 +135,7 @@ class Code(StrEnum):
     PLAN_STALE = _code("PLAN_STALE", 409, "The world, or the rules, moved since the plan was made.", "Plan again.", retryable=True)
     NOT_CONVERGED = _code("NOT_CONVERGED", 502, "The changes were made but the system does not show them.", "Look at what remains; another hand or the device itself may be in the way.")
     IN_DOUBT = _code("IN_DOUBT", 502, "It is not known whether a write took effect.", "Look at the system, then close the action: the log keeps it open until then.")
+    INTERRUPTED = _code("INTERRUPTED", 503, "The kernel stopped while the action was under way.", "Look at what was done, then ask again for what is still wanted.", retryable=True)
     UNDO_IMPOSSIBLE = _code("UNDO_IMPOSSIBLE", 409, "The action has nothing that can be undone.", "Only observed changes with an inverse can be.")
     UNDO_MOVED = _code("UNDO_MOVED", 409, "The present state is no longer the one that the action left.", "Undo would overwrite another hand's change; plan what you want instead.")
 

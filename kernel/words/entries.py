@@ -182,6 +182,8 @@ class GuestRun(Word):
     """Digest of the argument's canonical JSON; the argument itself is the intent or plan recorded beside it."""
     requests: tuple[Mapping[str, Any], ...]
     answers: tuple[Mapping[str, Any], ...]
+    result: str = ""
+    """Digest of the final answer's canonical JSON."""
     cpu_ms: float = 0.0
 
 

@@ -106,5 +106,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     IN_DOUBT = "in_doubt"
     UNDONE = "undone"
+    PLANNED = "planned"
+    """Only a plan was asked for."""
     DRY_RUN = "dry_run"
     """Nothing was written, on request."""

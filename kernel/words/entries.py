@@ -70,8 +70,8 @@ class Body(Word):
 
 
 class Signed(Body):
-    """An entry that an operator key signed: Ed25519 over `infrafabric-change-v1\\n` + RFC 8785 of the body without
-    `operator` and `signature`, and with the log's `origin`, so that it counts in no other log."""
+    """An entry that an operator key signed: Ed25519 over `kernel.authority.change_bytes` of the body without
+    `signature`. The log's `origin` is in it, so that it counts in no other log."""
 
     why: str
     origin: str

@@ -1,0 +1,58 @@
+"""What goes into the road and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from infrafabric.kernel.errors import FabricError
+from infrafabric.kernel.words.names import new_trace_id
+from infrafabric.kernel.words.plan import Decision, Outcome, Plan
+
+__all__ = ["Ask", "Purpose", "Report"]
+
+Purpose = Literal["plan", "apply", "dry_run", "undo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Someone wants an intent brought about. Names are full ids; `target` None means the only one there is."""
+
+    capability: str
+    talent: str
+    intent: Mapping[str, Any]
+    why: str
+    purpose: Purpose = "apply"
+    target: str | None = None
+    idempotency_key: str = ""
+    """Per talent. The same key and ask answers with the same action; another ask under it is refused."""
+    trace: str = field(default_factory=new_trace_id)
+    """W3C trace id."""
+    hazards: tuple[str, ...] = ()
+    """Hazards that the caller knows of, beyond the manifest's and the adapter's."""
+    expect: str = ""
+    """`changes_digest` of a plan that was looked at: any other plan is stale."""
+    undoes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of an ask. `error` is set exactly when the outcome is refused, failed or in doubt."""
+
+    action: str
+    trace: str
+    purpose: Purpose
+    capability: str
+    target: str
+    outcome: Outcome
+    error: FabricError | None = None
+    plan: Plan | None = None
+    requests: tuple[str, ...] = ()
+    """Each change as its driver sends it, in one line, secrets masked."""
+    hazards: tuple[str, ...] = ()
+    decision: Decision | None = None
+    changes_digest: str = ""
+    context_digest: str = ""
+    remains: Plan | None = None
+    receipt: bytes | None = None

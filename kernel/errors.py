@@ -54,10 +54,13 @@ class Code(StrEnum):
     ENTRY_UNKNOWN = _code("ENTRY_UNKNOWN", 404, "The log has no entry at that index.", "`ifctl witness checkpoint` shows the log's size.")
     EXISTS = _code("EXISTS", 409, "Something of that name exists already.", "Choose another name, or change the one that exists.")
     NAME_INVALID = _code("NAME_INVALID", 400, "The name is not of the form its kind requires.", "Use the form that the message gives.", exit_code=2)
+    FILE_UNREADABLE = _code("FILE_UNREADABLE", 400, "A file that the caller named cannot be read.", "Check the path and its permissions.")
+    FILE_UNWRITABLE = _code("FILE_UNWRITABLE", 400, "A file that the caller named cannot be written.", "Check the path and its permissions.")
 
     # --- the home and its settings
     HOME_MISSING = _code("HOME_MISSING", 503, "There is no home in that folder.", "`ifctl init` makes one; --home or INFRAFABRIC_HOME names another.")
     HOME_EXISTS = _code("HOME_EXISTS", 409, "The folder holds a home, or other files, already.", "Name an empty folder with --home.")
+    HOME_DAMAGED = _code("HOME_DAMAGED", 503, "The home's own files cannot be read.", "Restore them from your backup, or mend their permissions.")
     HOME_LOCKED = _code("HOME_LOCKED", 503, "Another kernel has this home open.", "Wait for it to finish, or ask the running kernel.", retryable=True)
     HOME_VERSION = _code("HOME_VERSION", 503, "The home was written by a newer InfraFabric.", "Use that version or a newer one; homes are never migrated backwards.")
     SETTINGS_INVALID = _code("SETTINGS_INVALID", 503, "infrafabric.toml has an unknown key or a bad value.", "Mend the key that the message names; docs/settings.md lists them all.")
@@ -101,7 +104,7 @@ class Code(StrEnum):
     # --- the sandbox
     SANDBOX_UNAVAILABLE = _code("SANDBOX_UNAVAILABLE", 503, "The sandbox cannot start: its component or its confinement is missing.", "`ifctl doctor` says which; reinstalling builds the component.")
     SANDBOX_IMPORTS = _code("SANDBOX_IMPORTS", 403, "The component imports something; a guest may import nothing.", "Build it with --stub-wasi or an equal.")
-    SANDBOX_CPU = _code("SANDBOX_CPU", 422, "The adapter used more CPU time than it may.", "Look for an endless loop, or raise limits.cpu in infrafabric.toml.")
+    SANDBOX_CPU = _code("SANDBOX_CPU", 422, "The adapter used more CPU time than it may.", "Look for an endless loop, or raise sandbox.cpu_ms in infrafabric.toml.")
     SANDBOX_MEMORY = _code("SANDBOX_MEMORY", 422, "The adapter asked for more memory than it may.", "Hold less at once, or raise the limit in infrafabric.toml.")
     SANDBOX_STACK = _code("SANDBOX_STACK", 422, "The adapter recursed too deeply.", "Replace the recursion by a loop.")
     SANDBOX_OUTPUT = _code("SANDBOX_OUTPUT", 422, "The adapter answered with more, or deeper, data than it may.", "Return a smaller plan.")

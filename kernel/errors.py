@@ -73,8 +73,16 @@ class Code(StrEnum):
     KEY_CORRUPT = _code("KEY_CORRUPT", 500, "A stored private key cannot be read.", "Restore the key file from your backup.")
     PASSPHRASE_REQUIRED = _code("PASSPHRASE_REQUIRED", 401, "A private key is protected and no passphrase was given.", "Set INFRAFABRIC_PASSPHRASE, --passphrase-file, or run on a terminal.")
     PASSPHRASE_WRONG = _code("PASSPHRASE_WRONG", 401, "The passphrase does not open the private key.", "Try again with the passphrase that the key was made with.")
+    PASSPHRASE_TOO_SHORT = _code("PASSPHRASE_TOO_SHORT", 422, "A new passphrase is too short to protect a private key.", "Use 8 characters or more; several words are better.")
+    KEY_EXPOSED = _code("KEY_EXPOSED", 403, "A private key's file can be read or changed by other users of this machine.", "Restrict the file to its owner (mode 0600); replace the key if others may have read it.")
+    KEYS_LOCKED = _code("KEYS_LOCKED", 503, "Another process is writing the key store or the vault.", "Try again when it is done.", retryable=True)
+    KEYS_UNWRITABLE = _code("KEYS_UNWRITABLE", 500, "A file of the key store or the vault cannot be written.", "Check the folder's owner, its mode and that its disk is writable.")
     SECRET_UNKNOWN = _code("SECRET_UNKNOWN", 404, "A secret reference leads nowhere.", "`ifctl secret set NAME`, or mend the env: or file: reference.")
     SECRET_REFERENCE = _code("SECRET_REFERENCE", 422, "A secret is given by value or by an unknown scheme where a reference is needed.", "Use vault:NAME, env:NAME or file:PATH.")
+    SECRET_TOO_SHORT = _code("SECRET_TOO_SHORT", 422, "The secret's value is too short to be masked safely wherever it might turn up.", "Have its system issue one of 8 characters or more.")
+    SECRET_NOT_TEXT = _code("SECRET_NOT_TEXT", 422, "The secret's value is not text in UTF-8.", "Encode it, for example as base64.")
+    SECRET_FILE = _code("SECRET_FILE", 403, "A secret's file is not a plain file that only its owner can change.", "Use a regular file owned by the kernel's user or root, not writable by group or others.")
+    VAULT_MISSING = _code("VAULT_MISSING", 503, "There is no vault.", "`ifctl init` makes one; restore it from your backup otherwise.")
     VAULT_CORRUPT = _code("VAULT_CORRUPT", 500, "The vault cannot be decrypted or is damaged.", "Restore the vault file, or its key, from your backup.")
 
     # --- manifests, bundles, trust

@@ -1,0 +1,209 @@
+"""The frame of the CLI: lazy groups, `--json` and `--home` on every command, and one way for things to go wrong.
+
+Exit status: 0 done; 1 refused or failed; 2 not understood; 130 interrupted. No traceback reaches a user: a fault of
+InfraFabric's own becomes IF_ERR_INTERNAL with the trace token, and its traceback goes, secrets masked, to the home's
+`crash/` folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.errors import Code, FabricError
+
+__all__ = ["FabricCommand", "Lazy", "LazyGroup", "Root", "await_", "changing", "command", "stop", "traced"]
+
+INTERRUPTED = 130
+"""What shells give a process that SIGINT ended: 128 + 2."""
+
+T = TypeVar("T")
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+_USAGE_COLUMNS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """Where a command is, and its line in its group's help, so that help need not import it."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+class LazyGroup(click.Group):
+    """A group whose members are imported when they are called."""
+
+    def __init__(self, *args: Any, members: Mapping[str, Lazy] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.members = dict(members or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.members, *(name for name in self.commands if name not in self.members)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        lazy = self.members.get(name)
+        if lazy is None:
+            return super().get_command(ctx, name)
+        found = getattr(import_module(lazy.module), lazy.attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            lazy = self.members.get(name)
+            text = lazy.help if lazy is not None else self.commands[name].get_short_help_str(90)
+            rows.append((name, text))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class FabricCommand(click.Command):
+    """A command that answers as text or JSON, about one home."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON."))
+        self.params.append(
+            click.Option(
+                ["--home"], type=click.Path(path_type=Path), metavar="DIR",
+                help="The home; else INFRAFABRIC_HOME, else the platform's data folder.",
+            )
+        )  # fmt: skip
+
+    def invoke(self, ctx: click.Context) -> Any:
+        shell = ctx.find_object(Shell)
+        assert shell is not None
+        shell.as_json = ctx.params.pop("as_json") or shell.as_json
+        home = ctx.params.pop("home")
+        if home is not None:
+            shell.home_option = home
+        if token := ctx.params.pop("trace_token", None):
+            shell.trace = token
+        return super().invoke(ctx)
+
+
+def command(name: str, **options: Any) -> Callable[[Callable[..., Any]], FabricCommand]:
+    """A command whose function takes the `Shell` first."""
+
+    def made(function: Callable[..., Any]) -> FabricCommand:
+        return click.command(name, cls=FabricCommand, **options)(click.pass_obj(function))
+
+    return made
+
+
+def traced(function: AnyFunction) -> AnyFunction:
+    """Adds --trace-token: the trace that the command's entries go under."""
+    return click.option(
+        "--trace-token", metavar="ID", help="Trace token to go under: 32 hex digits, a uuid, or a traceparent."
+    )(function)
+
+
+def changing(function: AnyFunction) -> AnyFunction:
+    """Adds --why, which whatever changes something requires, and --trace-token."""
+    return click.option("--why", metavar="TEXT", help="Why; required, and recorded in the log.")(traced(function))
+
+
+def await_(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` on the event loop that the kernel uses."""
+    import anyio
+
+    return anyio.run(work, backend_options={"use_uvloop": sys.platform != "win32"})
+
+
+class Root(LazyGroup):
+    """The top of the CLI: makes the `Shell`, and turns whatever is raised below into an answer and an exit status."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        shell = Shell()
+        # A usage error is found before options are known, and must be answered in JSON all the same.
+        shell.as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+        extra.pop("obj", None)
+        status = _guarded(shell, lambda: super(Root, self).main(given, standalone_mode=False, obj=shell, **extra))
+        if standalone_mode:
+            sys.exit(status)
+        return status
+
+
+def _guarded(shell: Shell, work: Callable[[], Any]) -> int:
+    try:
+        answer = work()
+        sys.stdout.flush()
+        return answer if isinstance(answer, int) else 0
+    except BaseException as raised:
+        return _answered(shell, _bare(raised))
+
+
+def _answered(shell: Shell, raised: BaseException) -> int:
+    if isinstance(raised, (KeyboardInterrupt, click.exceptions.Abort)):
+        return _interrupted(shell)
+    if isinstance(raised, (SystemExit, GeneratorExit)):
+        raise raised
+    if isinstance(raised, BrokenPipeError):
+        # The reader went away: point stdout elsewhere, or the interpreter complains while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(raised, click.ClickException):
+        return _usage(shell, raised)
+    error = raised if isinstance(raised, FabricError) else _internal(shell, raised)
+    shell.error(error)
+    return error.spec.exit_code
+
+
+def _interrupted(shell: Shell) -> int:
+    shell.say("interrupted")
+    return INTERRUPTED
+
+
+def _usage(shell: Shell, error: click.ClickException) -> int:
+    if shell.as_json:
+        shell.error(FabricError(Code.USAGE, visible(error.format_message(), 1_000)))
+    elif isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+    else:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        shell.error(FabricError(Code.USAGE, visible(error.format_message(), 1_000)))
+    return FabricError(Code.USAGE, "").spec.exit_code
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The one thing that went wrong, out of the groups that task groups wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        inner = error.exceptions
+        telling = [one for one in inner if not isinstance(one, FabricError)] or list(inner)
+        error = telling[0]
+    return error
+
+
+def _internal(shell: Shell, error: BaseException) -> FabricError:
+    kind = type(error).__name__
+    where = ""
+    try:
+        home = shell.home()
+        path = home.crash / f"{shell.trace}.txt"
+        text = shell.redact("".join(traceback.format_exception(error)))
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        path.chmod(0o600)
+        where = f"; the traceback is in {path}"
+    except (FabricError, OSError):
+        where = "; there is no home to keep the traceback in"
+    return FabricError(Code.INTERNAL, f"{kind} under trace {shell.trace}{where}")
+
+
+def stop(message: str) -> NoReturn:
+    """Refuse the command line as not understood."""
+    raise click.UsageError(message)

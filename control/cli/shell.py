@@ -1,0 +1,162 @@
+"""What a command talks through: results on stdout, everything else on stderr, as text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.errors import Code, FabricError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infrafabric.control.home import Home
+
+__all__ = ["Shell"]
+
+MAX_WHY = 1_000
+"""Characters of a reason: a sentence or two, as it will be read in the log."""
+
+
+class Shell:
+    """One run of ifctl: where it speaks, which home it means, and the trace it goes under."""
+
+    def __init__(self) -> None:
+        self.as_json = False
+        self.home_option: Path | None = None
+        self.redact: Callable[[str], str] = _same
+        self._trace = ""
+
+    # --- what the caller gave
+
+    @property
+    def trace(self) -> str:
+        """The trace token of this run: `--trace-token`, else TRACEPARENT, else a fresh one."""
+        if not self._trace:
+            from infrafabric.kernel.words.names import new_trace_id, trace_id
+
+            given = os.environ.get("TRACEPARENT", "")
+            self._trace = trace_id(given) if given else new_trace_id()
+        return self._trace
+
+    @trace.setter
+    def trace(self, token: str) -> None:
+        from infrafabric.kernel.words.names import trace_id
+
+        self._trace = trace_id(token)
+
+    @property
+    def root(self) -> Path:
+        from infrafabric.control.home import chosen_home
+
+        return chosen_home(self.home_option)
+
+    def home(self) -> Home:
+        """The home that was named. Raises IF_ERR_HOME_MISSING, IF_ERR_HOME_VERSION."""
+        from infrafabric.control.home import Home
+
+        return Home.open(self.root)
+
+    def why(self, given: str | None) -> str:
+        """The reason given with --why. Raises IF_ERR_WHY_REQUIRED, IF_ERR_TOO_LARGE."""
+        if given is None or not given.strip():
+            raise FabricError(Code.WHY_REQUIRED, "--why is missing")
+        if len(given) > MAX_WHY:
+            raise FabricError(Code.TOO_LARGE, f"--why has {len(given)} characters where {MAX_WHY} are taken")
+        return given.strip()
+
+    # --- what it answers
+
+    def result(self, data: Any, render: Callable[[Console], None]) -> None:
+        """The command's answer: `data` as JSON with --json, else what `render` prints."""
+        if self.as_json:
+            self.json(data)
+        else:
+            render(self.console())
+
+    def json(self, data: Any) -> None:
+        """`data` on stdout. In ASCII, so that no control or bidirectional character reaches a terminal."""
+        print(json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False))
+
+    def say(self, text: str) -> None:
+        """A line beside the answer: a hint, a station passed, a warning. On stderr."""
+        print(visible(text, 2_000), file=sys.stderr, flush=True)
+
+    def progress(self, text: str) -> None:
+        """Tells a person that something slow is under way; programs that asked for JSON are not told."""
+        if not self.as_json or sys.stderr.isatty():
+            self.say(f"… {text}")
+
+    def console(self) -> Console:
+        """Rich on stdout: colour on a terminal only, NO_COLOR honoured, markup and emoji codes off."""
+        from rich.console import Console
+
+        terminal = sys.stdout.isatty()
+        width = None if terminal else max(int(os.environ.get("COLUMNS") or 0) or 120, 60)
+        colour = terminal and coloured(sys.stdout)
+        return Console(
+            file=sys.stdout, no_color=not colour, force_terminal=terminal, markup=False, emoji=False,
+            highlight=False, width=width, soft_wrap=False, color_system="auto" if colour else None,
+        )  # fmt: skip
+
+    def error(self, error: FabricError) -> None:
+        """A refusal, with its code and what to do about it: JSON on stdout with --json, else text on stderr."""
+        if self.as_json:
+            self.json({"error": _redacted(error.as_json(), self.redact)})
+            return
+        code = error.code.value
+        if coloured(sys.stderr):
+            code = f"\x1b[1;31m{code}\x1b[0m"
+        print(f"{code}: {visible(self.redact(error.message), 2_000)}", file=sys.stderr)
+        print(f"  what to do: {visible(self.redact(error.remedy), 1_000)}", file=sys.stderr, flush=True)
+
+    # --- files the caller named
+
+    def read_file(self, path: Path, limit: int) -> bytes:
+        """The bytes of a file that the caller named. Raises IF_ERR_FILE_UNREADABLE, IF_ERR_TOO_LARGE."""
+        try:
+            with path.open("rb") as file:
+                data = file.read(limit + 1)
+        except OSError as error:
+            raise FabricError(Code.FILE_UNREADABLE, f"{path}: {error.strerror or error}") from None
+        if len(data) > limit:
+            raise FabricError(Code.TOO_LARGE, f"{path} is larger than {limit} bytes")
+        return data
+
+    def check_new(self, path: Path) -> None:
+        """Refuse now what `write_new` would refuse later. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
+        if os.path.lexists(path):
+            raise FabricError(Code.EXISTS, f"{path} exists and is not overwritten")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise FabricError(Code.FILE_UNWRITABLE, f"{path}: its folder is missing or not writable")
+
+    def write_new(self, path: Path, data: bytes, mode: int = 0o644) -> None:
+        """Write a file that must not exist yet. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            raise FabricError(Code.EXISTS, f"{path} exists and is not overwritten") from None
+        except OSError as error:
+            raise FabricError(Code.FILE_UNWRITABLE, f"{path}: {error.strerror or error}") from None
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether to colour on `stream`: a terminal that can, and no NO_COLOR (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _redacted(shape: Mapping[str, object], redact: Callable[[str], str]) -> dict[str, object]:
+    return {key: redact(value) if isinstance(value, str) else value for key, value in shape.items()}

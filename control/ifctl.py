@@ -1,0 +1,48 @@
+"""`ifctl`: the command line of InfraFabric (`if` is a shell keyword)."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import infrafabric
+from infrafabric.control.cli.frame import Lazy, Root
+
+__all__ = ["ifctl", "main"]
+
+_CLI = "infrafabric.control.cli"
+
+MEMBERS = {
+    "init": Lazy(f"{_CLI}.init", "init", "Make a home: keys, trust set, log, an operator."),
+    "adapter": Lazy(f"{_CLI}.adapter", "adapter", "Write, check, sign, install and remove adapters."),
+    "trust": Lazy(f"{_CLI}.trust", "trust", "Whose adapters, and which of them, may be loaded."),
+    "target": Lazy(f"{_CLI}.target", "target", "The systems that things are done to."),
+    "talent": Lazy(f"{_CLI}.talent", "talent", "Who may do what: people, agents, services and their grants."),
+    "secret": Lazy(f"{_CLI}.secret", "secret", "Secrets in the vault, by name."),
+    "capability": Lazy(f"{_CLI}.capability", "capability", "List, plan, apply, undo and replay what can be done."),
+    "witness": Lazy(f"{_CLI}.witness", "witness", "The log: find, show, prove, verify, export, anchor, erase."),
+    "demo": Lazy(f"{_CLI}.demo", "demo", "The whole story in a throwaway home, against a simulator."),
+    "doctor": Lazy(f"{_CLI}.doctor", "doctor", "Look whether everything is in order."),
+}
+
+
+@click.group("ifctl", cls=Root, members=MEMBERS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(infrafabric.__version__, prog_name="ifctl")
+def ifctl() -> None:
+    """Act on the real world through signed adapters, and prove every act.
+
+    A first look: `ifctl demo`. A home of your own: `ifctl init --development`.
+    """
+
+
+def main() -> None:
+    """The entry point. Text that the terminal cannot encode is shown escaped rather than failing the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    ifctl.main(prog_name="ifctl")
+
+
+if __name__ == "__main__":
+    main()

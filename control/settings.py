@@ -1,0 +1,124 @@
+"""The settings of a home, `infrafabric.toml`: every limit with its default and the reason for it.
+
+The file is the only source: no environment variable changes a limit, so what a kernel ran under is what its home says.
+Unknown keys are refused. `docs/settings.md` is generated from this model (`python -m infrafabric.control.pages`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from infrafabric.kernel.errors import Code, FabricError
+
+__all__ = ["ActionSettings", "GovernorSettings", "SandboxSettings", "Settings", "WitnessSettings", "load_settings"]
+
+MAX_BYTES = 1 << 20
+
+ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ActionSettings(Section):
+    """`[actions]`: the road that every action takes."""
+
+    plan_fresh_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    """Seconds after which a plan is made again before it is applied: a state rarely outlives a second unseen."""
+    intent_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 64 << 10
+    """Bytes of an intent: it is what a person or a script asks for, not a file."""
+    wait_s: Annotated[float, Field(ge=0, le=3_600)] = 60.0
+    """Seconds that an adapter's apply may wait in all, so that a target is not held for ever."""
+    poll_first_s: Annotated[float, Field(gt=0, le=10)] = 0.02
+    """Seconds before a settling change is looked at again for the first time; doubled each time."""
+    poll_most_s: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """Longest pause between two looks: what a person would wait before looking again."""
+    read_runs: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Times that a settling state is looked at: bounds the verification of one action."""
+
+
+class SandboxSettings(Section):
+    """`[sandbox]`: the guests and the workers that run them."""
+
+
+class GovernorSettings(Section):
+    """`[governor]`: how much may wait."""
+
+
+class WitnessSettings(Section):
+    """`[witness]`: the log."""
+
+
+class Settings(BaseSettings):
+    """All settings of a home. Lengths of time are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    lock_wait_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0
+    """Seconds to wait for another kernel to give the home back: commands started at once, each of which takes about a
+    second, then queue instead of failing."""
+    extensions: tuple[ExtensionName, ...] = ()
+    """Trusted extensions to load, by the name of their entry point in the group `infrafabric.extensions`. They are
+    native code inside the kernel, so none is loaded that is not named here."""
+    actions: ActionSettings = ActionSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    governor: GovernorSettings = GovernorSettings()
+    witness: WitnessSettings = WitnessSettings()
+    drivers: Mapping[str, Mapping[str, Any]] = {}
+    """A table for each driver, such as `[drivers.http]`, given to it as it stands; the driver's page says what it
+    takes."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in `path`; the defaults where there is no such file.
+
+    Raises IF_ERR_SETTINGS_INVALID naming the key, and never the value: someone may have put a secret there.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FabricError(Code.SETTINGS_INVALID, f"{path} is larger than {MAX_BYTES} bytes")
+        data = TomlConfigSettingsSource(Settings, toml_file=path)()
+    except FileNotFoundError:
+        return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise FabricError(Code.SETTINGS_INVALID, f"{path} is no TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise FabricError(Code.SETTINGS_INVALID, f"{path} is not UTF-8") from None
+    except OSError as error:
+        raise FabricError(Code.SETTINGS_INVALID, f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return Settings(**data)
+    except ValidationError as error:
+        raise FabricError(Code.SETTINGS_INVALID, f"{path}: {'; '.join(_faults(error))}") from None
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _faults(error: ValidationError) -> list[str]:
+    faults = []
+    for one in error.errors(include_url=False, include_input=False)[:5]:
+        key = ".".join(str(part) for part in one["loc"])
+        faults.append(f"{key} is no setting" if one["type"] == "extra_forbidden" else f"{key}: {one['msg']}")
+    return faults

@@ -166,11 +166,13 @@ class Code(StrEnum):
     LOG_DAMAGED = _code("LOG_DAMAGED", 503, "Stored entries do not match the tree.", "Restore the database from a backup at least as new as the checkpoint.")
     LOG_ROLLED_BACK = _code("LOG_ROLLED_BACK", 503, "The database is older than the checkpoint kept beside it.", "Restore the newest database; otherwise an operator opens a new origin.")
     LOG_CLOCK = _code("LOG_CLOCK", 503, "The clock runs before the log's last entry.", "Set the clock right.", retryable=True)
+    ERASE_REFUSED = _code("ERASE_REFUSED", 409, "The body is still needed: its action is open, or it accounts for an erasure.", "Close the action first; the account of an erasure stays.")
     BODY_ERASED = _code("BODY_ERASED", 410, "The entry's body was erased.", "The leaf and its proof remain; the content is gone.")
     NOTE_INVALID = _code("NOTE_INVALID", 422, "The signed note or checkpoint is malformed or not signed by the given key.", "Check the file, and that the verifier key is this log's.")
     VKEY_INVALID = _code("VKEY_INVALID", 422, "The verifier key is malformed.", "Use the line that `ifctl witness vkey` prints.")
     PROOF_INVALID = _code("PROOF_INVALID", 422, "A proof does not lead to the signed root.", "The file was altered or belongs to another log.")
     RECEIPT_INVALID = _code("RECEIPT_INVALID", 422, "The receipt is malformed or says something its proofs do not.", "Ask for the receipt again.")
+    ANCHOR_MISSING = _code("ANCHOR_MISSING", 404, "The directory holds no anchor, or lacks a file of the exported log.", "Name the directory that `ifctl witness anchor` or `ifctl witness export` wrote.")
     ANCHOR_EXISTS = _code("ANCHOR_EXISTS", 409, "The anchor directory holds another checkpoint of this size.", "Anchors are never overwritten: find out which log wrote it.")
     ANCHOR_MISMATCH = _code("ANCHOR_MISMATCH", 422, "The log does not contain what was anchored.", "The log was cut or rewritten after that anchor.")
 

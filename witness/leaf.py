@@ -1,0 +1,103 @@
+"""Leaves, body commitments and pseudonyms, byte by byte. Pure.
+
+A leaf names nobody: the actor is a keyed pseudonym, the body a salted commitment. Erasing body and salt leaves the
+leaf, and every proof of it, as it was.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from infrafabric.kernel.errors import Code, FabricError
+
+__all__ = ["Leaf", "commitment", "format_at", "leaf_bytes", "parse_at", "pseudonym"]
+
+VERSION = 1
+SALT_BYTES = 32
+NONCE_BYTES = 16
+MAX_LEAF_BYTES = 1024
+"""The members are of bounded length; an entry bundle would take 65,535."""
+
+ACTION = re.compile(r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?")
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}\.[a-z][a-z0-9_]{0,31}")
+_TOKEN_22 = re.compile(r"[A-Za-z0-9_-]{22}")
+_TOKEN_43 = re.compile(r"[A-Za-z0-9_-]{43}")
+_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_at(milliseconds: int) -> str:
+    """Unix milliseconds as RFC 3339 UTC: `2026-11-21T09:00:00.123Z`."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def parse_at(text: str) -> int:
+    """The inverse of `format_at`. Raises ValueError."""
+    if _AT.fullmatch(text) is None:
+        raise ValueError(f"{text[:40]!r} is no time with milliseconds in UTC")
+    delta = datetime.fromisoformat(text) - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def pseudonym(key: bytes, talent: str) -> str:
+    """22 characters that stand for a talent to whoever lacks the key."""
+    return urlsafe_b64encode(hmac.digest(key, talent.encode(), "sha256"))[:22].decode("ascii")
+
+
+def commitment(salt: bytes, body: bytes) -> bytes:
+    return sha256(b"infrafabric-body-v1\n" + salt + body).digest()
+
+
+def leaf_bytes(action: str, actor: str, at: str, body: str, kind: str, nonce: str, seq: int) -> bytes:
+    """RFC 8785 bytes of a leaf. All strings must be of their checked forms, which need no escapes."""
+    return (
+        f'{{"action":"{action}","actor":"{actor}","at":"{at}","body":"{body}","kind":"{kind}",'
+        f'"nonce":"{nonce}","seq":{seq},"v":{VERSION}}}'
+    ).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What the tree holds of an entry."""
+
+    action: str
+    actor: str
+    at: str
+    body: str
+    """base64url of the commitment, without padding."""
+    kind: str
+    nonce: str
+    seq: int
+
+    @classmethod
+    def parse(cls, data: bytes) -> Leaf:
+        """Read a leaf; its bytes must be the canonical ones. Raises IF_ERR_RECEIPT_INVALID."""
+        problem = FabricError(Code.RECEIPT_INVALID, "a leaf is not of the form that this log writes")
+        if len(data) > MAX_LEAF_BYTES:
+            raise problem
+        try:
+            members = json.loads(data)
+            leaf = cls(*(members[name] for name in ("action", "actor", "at", "body", "kind", "nonce", "seq")))
+            parse_at(leaf.at)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise problem from None
+        texts = (leaf.action, leaf.actor, leaf.at, leaf.body, leaf.kind, leaf.nonce)
+        forms = (ACTION, _TOKEN_22, _AT, _TOKEN_43, _KIND, _TOKEN_22)
+        if not all(isinstance(text, str) and form.fullmatch(text) for text, form in zip(texts, forms, strict=True)):
+            raise problem
+        if type(leaf.seq) is not int or not 1 <= leaf.seq <= 2**53 - 1 or bytes(leaf) != data:
+            raise problem
+        return leaf
+
+    def __bytes__(self) -> bytes:
+        return leaf_bytes(self.action, self.actor, self.at, self.body, self.kind, self.nonce, self.seq)
+
+    def commits_to(self, salt: bytes, body: bytes) -> bool:
+        return urlsafe_b64encode(commitment(salt, body))[:43].decode("ascii") == self.body

@@ -1,0 +1,63 @@
+"""What an operator changes, as signed entries: targets, talents and grants."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from infrafabric.kernel.authority import change_bytes
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.entries import GrantChanged, Kind, Signed, TalentChanged, TargetChanged
+from infrafabric.kernel.words.things import Grant, Talent, Target
+from infrafabric.keys.signing import SigningKey
+
+__all__ = ["OPERATOR", "Operator"]
+
+OPERATOR = "if://person/operator"
+"""The person that `ifctl init` makes: whoever has the home open and names no other talent."""
+
+S = TypeVar("S", bound=Signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator key at work on one log. Each method gives the entry to append; nothing is appended here."""
+
+    key: SigningKey
+    origin: str
+    trace: str
+    who: str = OPERATOR
+    """Talent id of the person who makes the change."""
+
+    def target(self, value: Target, why: str, change: Literal["set", "removed"] = "set") -> Entry:
+        """`value` as a whole replaces what stood under its name."""
+        body = TargetChanged(
+            tenant=value.tenant, target=value.name, change=change, value=value, why=why, signature="", **self._common
+        )
+        return self._signed(Kind.TARGET_CHANGED, body)
+
+    def talent(self, value: Talent, why: str, change: Literal["set", "revoked"] = "set") -> Entry:
+        """`value` as a whole replaces what stood under its id."""
+        body = TalentChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
+        return self._signed(Kind.TALENT_CHANGED, body)
+
+    def grant(self, value: Grant, why: str, change: Literal["set", "revoked"] = "set") -> Entry:
+        body = GrantChanged(
+            tenant=value.tenant, target=value.target, change=change, value=value, why=why, signature="", **self._common
+        )
+        return self._signed(Kind.GRANT_CHANGED, body)
+
+    @property
+    def _common(self) -> dict[str, str]:
+        return {
+            "talent": self.who,
+            "trace": self.trace,
+            "origin": self.origin,
+            "operator": str(self.key.public),
+        }
+
+    def _signed(self, kind: Kind, body: S) -> Entry:
+        signature = self.key.sign(change_bytes(kind, body.as_json()))
+        signed = body.model_copy(update={"signature": base64.b64encode(signature).decode("ascii")})
+        return Entry(kind, signed, actor=self.who)

@@ -53,6 +53,10 @@ class Registry(Protocol):
         """The capability now allowed under that id. Raises the reason why there is none."""
         ...
 
+    def recorded(self, capability_id: str, digest: str) -> Capability:
+        """The bundle that a recorded run named, allowed or not, for replay. Raises IF_ERR_REPLAY_UNAVAILABLE."""
+        ...
+
     def recheck(self, capability: Capability) -> None:
         """Raise if the trust set no longer allows what `resolve` gave. Called before every write; no I/O."""
         ...

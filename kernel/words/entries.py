@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.manifest import Cost
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
@@ -189,14 +190,20 @@ class GuestRun(Word):
 
 class ActionPlanned(Body):
     capability: str
+    adapter: str
+    runtime: str
     plan: Plan
     address: Mapping[str, Any]
     requests: tuple[str, ...]
     """Each change as its driver would send it, in one line, secrets masked."""
     hazards: tuple[str, ...]
+    cost: Cost
+    records: tuple[str, ...]
+    """Digests of the trust, talent, target, grant and policy records that the decision rested on."""
     changes_digest: str
     context_digest: str
-    run: GuestRun
+    run: GuestRun | None = None
+    """None for an undo of an event: there is no state that a guest could look at."""
 
 
 class ActionDecided(Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -68,9 +68,36 @@ def changes_digest(address: Mapping[str, Any], plan: Plan) -> str:
     return sha256(signed_bytes("infrafabric-changes-v1", {"address": dict(address), "changes": changes}))
 
 
-def context_digest(changes: str, context: Mapping[str, Any]) -> str:
-    """`changes` and all that the decision rested on: talent, intent, adapter, runtime, policy, trust, hazards, cost."""
-    return sha256(signed_bytes("infrafabric-context-v1", {"changes": changes, **context}))
+def context_digest(
+    changes: str,
+    *,
+    talent: str,
+    capability: str,
+    intent: Mapping[str, Any],
+    adapter: str,
+    runtime: str,
+    records: Iterable[str],
+    hazards: Iterable[str],
+    cost: Cost,
+    undoes: str,
+) -> str:
+    """`changes` (the changes digest) and everything else that the decision rested on.
+
+    `records` are digests of the trust, talent, target, grant and policy records that were used, in any order.
+    """
+    context = {
+        "changes": changes,
+        "talent": talent,
+        "capability": capability,
+        "intent": dict(intent),
+        "adapter": adapter,
+        "runtime": runtime,
+        "records": sorted(set(records)),
+        "hazards": sorted(set(hazards)),
+        "cost": cost.as_json(),
+        "undoes": undoes,
+    }
+    return sha256(signed_bytes("infrafabric-context-v1", context))
 
 
 class Verdict(StrEnum):

@@ -1,0 +1,106 @@
+"""Admit and resolve: who asks, may they, how often, and with which verified code it will be done.
+
+In this order, so that a refused call costs others nothing: authenticate → authorize (planning discloses what the target
+holds) → rate and planning quota → what the intent says. Unknown callers and shed requests are counted, not logged.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from infrafabric.kernel.applying import operator_records
+from infrafabric.kernel.ask import Ask
+from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.parts import Journey, Parts
+from infrafabric.kernel.ports import Question
+from infrafabric.kernel.stations import OnStation
+from infrafabric.kernel.words.plan import Decision, Verdict
+from infrafabric.kernel.words.things import Talent
+
+__all__ = ["authenticate", "authorize", "check_intent", "set_out"]
+
+
+def authenticate(parts: Parts, talent: str) -> Talent:
+    """The talent behind the ask. Raises IF_ERR_TALENT_UNKNOWN, IF_ERR_TALENT_REVOKED, counted per talent."""
+    try:
+        return parts.authority.talent(talent)
+    except FabricError as error:
+        parts.refused[f"{error.code.value} {talent[:100]}"] += 1
+        raise
+
+
+def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStation | None) -> Journey:
+    """Find the capability, target and driver for an ask. Raises the registry's and the authority's reasons."""
+    capability = parts.registry.resolve(ask.capability)
+    target = parts.authority.target_for(ask.capability, ask.target)
+    if target.tenant != talent.tenant:
+        raise FabricError(Code.TARGET_UNKNOWN, f"there is no target {target.name}")
+    journey = Journey(
+        parts=parts,
+        ask=ask,
+        action=action,
+        talent=talent,
+        target=target,
+        capability=capability,
+        driver=parts.driver(capability.manifest.driver),
+        secrets={},
+        watcher=watcher,
+    )
+    journey.records = operator_records(journey)
+    return journey
+
+
+def authorize(journey: Journey) -> None:
+    """Raise IF_ERR_NOT_GRANTED or IF_ERR_DENIED where the talent may not even plan here."""
+    question = Question(journey.talent, journey.capability, journey.target, None, (), journey.ask.purpose != "apply")
+    decision = journey.parts.guard.decide(question)
+    if decision.verdict is not Verdict.SHARE:
+        raise denied(journey, decision)
+
+
+def denied(journey: Journey, decision: Decision) -> FabricError:
+    """The refusal for a verdict other than SHARE."""
+    if decision.verdict is not Verdict.DENY:
+        return FabricError(Code.APPROVAL_REQUIRED, f"{decision.verdict.value}: {decision.reason}")
+    if "grants/none" in decision.rules:
+        name = journey.capability.manifest.name
+        return FabricError(Code.NOT_GRANTED, f"{journey.talent.id} was not granted {name} on {journey.target.name}")
+    return FabricError(Code.DENIED, f"{decision.reason} ({', '.join(decision.rules)})")
+
+
+def check_intent(journey: Journey) -> None:
+    """Open the target's secrets, then see that the intent is small, valid and holds none of them.
+
+    Raises IF_ERR_TOO_LARGE, IF_ERR_ARGUMENT_SECRET, IF_ERR_INTENT_INVALID, IF_ERR_TARGET_SETTINGS, IF_ERR_SECRET_*.
+    """
+    parts, manifest, target = journey.parts, journey.capability.manifest, journey.target
+    for name in manifest.requires.settings:
+        if name not in target.settings:
+            raise FabricError(Code.TARGET_SETTINGS, f"{target.name} has no setting {name}")
+    opened = {}
+    for name in manifest.requires.secrets:
+        if name not in target.secrets:
+            raise FabricError(Code.TARGET_SETTINGS, f"{target.name} has no secret {name}")
+        opened[name] = parts.secrets.resolve(target.secrets[name])
+    journey.secrets = opened
+    text = dumps(dict(journey.ask.intent))
+    if len(text) > parts.limits.intent_bytes:
+        raise FabricError(Code.TOO_LARGE, f"an intent of {len(text)} bytes where {parts.limits.intent_bytes} are taken")
+    if parts.redactor.found(text.decode()):
+        raise FabricError(Code.ARGUMENT_SECRET, "the intent holds a secret's value")
+    error = best_match(_validator(dumps(dict(manifest.intent))).iter_errors(dict(journey.ask.intent)))
+    if error is not None:
+        where = "/".join(str(part) for part in error.absolute_path) or "the intent"
+        raise FabricError(Code.INTENT_INVALID, f"{where}: {error.message[:300]}")
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> Any:
+    import json
+
+    return Draft202012Validator(json.loads(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)

@@ -1,0 +1,218 @@
+"""Apply: the kernel performs the plan's changes by id, each under two entries.
+
+`effect.intended` is durable before the driver is called and `effect.observed` after; between the two the call cannot be
+cancelled. The guest's own `apply`, where it has one, only orders, waits and stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.parts import Journey, provider_key, to_the_end
+from infrafabric.kernel.planning import Planned, Reader, guest_run, refuse_secrets
+from infrafabric.kernel.ports import DriverCall
+from infrafabric.kernel.results import resolve
+from infrafabric.kernel.stations import Station
+from infrafabric.kernel.words.entries import EffectIntended, EffectObserved, GuestRun, Kind
+from infrafabric.kernel.words.plan import Change
+
+__all__ = ["Applied", "Result", "apply", "observe", "recheck"]
+
+Result = Literal["answered", "failed", "not_sent", "unknown"]
+
+
+class Applied:
+    """What has been done so far, in order; it grows while the plan is applied."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, Result] = {}
+        """By change id, for each change that was intended."""
+        self.answers: dict[str, Mapping[str, Any]] = {}
+        self.error: FabricError | None = None
+        """What ended the apply before its end."""
+        self.run: GuestRun | None = None
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything may have reached the target."""
+        return any(result != "not_sent" for result in self.results.values())
+
+
+async def apply(journey: Journey, planned: Planned, applied: Applied) -> None:
+    """Perform the plan's changes; what happens is in `applied` also when this raises or is cancelled."""
+    performer = _Performer(journey, planned, applied)
+    dry_run = journey.ask.purpose == "dry_run"
+    try:
+        if journey.parts.chassis.orders(journey.program):
+            argument = {
+                "op": "apply",
+                "plan": planned.plan.as_json(),
+                "intent": dict(journey.ask.intent),
+                "dry_run": dry_run,
+                "seed": planned.seed,
+            }
+            run = await journey.parts.chassis.run(
+                journey.program, "apply", argument, seed=planned.seed, perform=performer.answer
+            )
+            applied.run = guest_run(journey, run, "apply", argument)
+        else:
+            for change in planned.plan.changes:
+                answer = await performer.perform(change.id)
+                if "error" in answer:
+                    refusal = answer["error"]
+                    raise FabricError(Code(refusal["code"]), refusal["message"])
+    except FabricError as error:
+        applied.error = error
+
+
+def recheck(journey: Journey) -> None:
+    """Raise IF_ERR_AUTHORITY_CHANGED, or the registry's reason, where what allowed the action no longer stands."""
+    parts = journey.parts
+    parts.registry.recheck(journey.capability)
+    if journey.records != operator_records(journey):
+        raise FabricError(
+            Code.AUTHORITY_CHANGED, f"talent, grant or target changed while {journey.action} was under way"
+        )
+
+
+def operator_records(journey: Journey) -> tuple[str, ...]:
+    """Digests of the operator's records that the journey rests on, as they stand now."""
+    authority, talent, target = journey.parts.authority, journey.talent.id, journey.target.name
+    grant = f"{talent} {journey.capability.manifest.id} {target}"
+    return (
+        authority.record("talent", talent),
+        authority.record("target", target),
+        authority.record("grant", grant),
+    )
+
+
+class _Performer:
+    """Answers the requests of one apply."""
+
+    def __init__(self, journey: Journey, planned: Planned, applied: Applied) -> None:
+        self._journey = journey
+        self._planned = planned
+        self._applied = applied
+        self._asked: set[str] = set()
+        self._done: dict[str, Change] = {}
+        self._reader = Reader(journey)
+        self._waited = 0.0
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if "perform" in request:
+            return await self.perform(request["perform"])
+        if "wait" in request:
+            return await self._wait(request["wait"])
+        return await self._reader.read(request.get("read"), request.get("args", {}))
+
+    async def perform(self, change_id: object) -> dict[str, Any]:
+        """Perform one change. Raises where the guest asked for what it may not, or nothing is known of the write."""
+        change = self._planned.plan.change(change_id) if isinstance(change_id, str) else None
+        if change is None:
+            raise FabricError(Code.CHANGE_UNKNOWN, f"the plan holds no {str(change_id)[:60]}")
+        if change.id in self._asked:
+            raise FabricError(Code.CHANGE_REPEATED, f"{change.id} was asked for twice")
+        self._asked.add(change.id)
+        if self._journey.ask.purpose == "dry_run":
+            return {"ok": {}}
+        return await to_the_end(self._write(change))
+
+    async def _write(self, change: Change) -> dict[str, Any]:
+        journey = self._journey
+        recheck(journey)
+        args = resolve(journey.capability.manifest, change.args, self._done, self._applied.answers)
+        refuse_secrets(journey, args, f"{change.id}")
+        call = journey.call(change.effect, args, change.id)
+        intended = EffectIntended(
+            **journey.common,
+            change=change.id,
+            effect=change.effect,
+            request=journey.driver.describe(call),
+            provider_key=provider_key(journey.action, change.id) if call.provider_key else "",
+        )
+        await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
+        journey.passes(Station.INTENDED)
+        observed, error = await observe(journey, call, change)
+        self._applied.results[change.id] = observed.result
+        await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
+        journey.passes(Station.OBSERVED)
+        if error is not None and observed.result != "failed":
+            raise error
+        self._done[change.id] = change
+        value = dict(observed.answer or {})
+        self._applied.answers[change.id] = value
+        if error is not None:
+            return {"error": {"code": error.code.value, "message": error.message, "value": value}}
+        return {"ok": value}
+
+    async def _wait(self, seconds: object) -> dict[str, Any]:
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
+            raise FabricError(Code.ADAPTER_PROTOCOL, f"asked to wait for {str(seconds)[:40]}")
+        self._waited += seconds
+        most = self._journey.parts.limits.wait_s
+        if self._waited > most:
+            raise FabricError(Code.ADAPTER_PROTOCOL, f"asked to wait for more than {most:g} s in all")
+        if self._journey.ask.purpose != "dry_run":
+            await asyncio.sleep(seconds)
+        return {"ok": {}}
+
+
+async def observe(
+    journey: Journey, call: DriverCall, change: Change, attempt: int = 1
+) -> tuple[EffectObserved, FabricError | None]:
+    """Call the driver once and say what is known of the write afterwards; never raises for what the driver does."""
+    started = journey.parts.monotonic()
+    error: FabricError | None = None
+    value: dict[str, Any] | None = None
+    result: Result = "answered"
+    try:
+        answer = await journey.driver.perform(call, journey.secrets)
+        value = _bounded(answer.value)
+        if not answer.ok:
+            result, error = "failed", FabricError(Code.TARGET_STATUS, answer.problem or "the target said no")
+    except FabricError as raised:
+        error = raised
+        result = "not_sent" if raised.code in _NOTHING_SENT else "unknown"
+    except Exception as raised:
+        # A driver that breaks in an unforeseen way says nothing of whether the write was taken.
+        text = journey.parts.redactor.redact(f"{type(raised).__name__}: {raised}")[:300]
+        result, error = "unknown", FabricError(Code.INTERNAL, f"the driver failed: {text}")
+    journey.passes(Station.SENT)
+    observed = EffectObserved(
+        **journey.common,
+        change=change.id,
+        effect=change.effect,
+        result=result,
+        answer=value,
+        code=error.code.value if error else "",
+        message=error.message if error else "",
+        attempt=attempt,
+        elapsed_ms=round((journey.parts.monotonic() - started) * 1000, 3),
+    )
+    return observed, error
+
+
+_NOTHING_SENT = frozenset(
+    {
+        Code.TARGET_UNREACHABLE,
+        Code.ADDRESS_REFUSED,
+        Code.ADDRESS_CHANGED,
+        Code.TARGET_SETTINGS,
+        Code.EFFECT_ARGUMENT,
+        Code.SECRET_UNKNOWN,
+    }
+)
+"""Codes that a driver raises before the first byte of a request."""
+
+_MOST_RECORDED = 512 << 10
+
+
+def _bounded(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a write as it is recorded: a body holds a mebibyte in all, and a write's answer is rarely news."""
+    if len(dumps(dict(value))) <= _MOST_RECORDED:
+        return dict(value)
+    return {name: item for name, item in value.items() if name != "body"}

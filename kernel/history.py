@@ -1,0 +1,113 @@
+"""The state of an action is the fold of its entries: this is that fold, for one action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infrafabric.kernel.ask import Report
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words import entries as e
+from infrafabric.kernel.words.plan import Change, Outcome, Plan
+
+__all__ = ["History"]
+
+
+@dataclass(slots=True)
+class History:
+    """What the log says of one action. Erased bodies leave their members empty."""
+
+    action: str
+    received: e.ActionReceived | None = None
+    planned: e.ActionPlanned | None = None
+    decided: e.ActionDecided | None = None
+    refused: e.ActionRefused | None = None
+    closed: e.ActionClosed | None = None
+    intended: dict[str, e.EffectIntended] = field(default_factory=dict)
+    """By change id, in the order in which they were sent."""
+    observed: dict[str, e.EffectObserved] = field(default_factory=dict)
+    erased: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, action: str, rows: Iterable[tuple[int, e.Kind, Mapping[str, Any] | None]]) -> History:
+        """Fold the rows of `Log.entries`. Raises IF_ERR_ACTION_UNKNOWN where there are none."""
+        history = cls(action)
+        seen = False
+        for index, kind, shape in rows:
+            seen = True
+            if shape is None:
+                history.erased.append(index)
+                continue
+            model = e.BODIES.get(kind)
+            if model is not None:
+                history._take(model.model_validate(shape))
+        if not seen:
+            raise FabricError(Code.ACTION_UNKNOWN, f"the log holds no action {action}")
+        return history
+
+    def _take(self, body: e.Body) -> None:
+        match body:
+            case e.ActionReceived():
+                self.received = body
+            case e.ActionPlanned():
+                self.planned = body
+            case e.ActionDecided():
+                self.decided = body
+            case e.ActionRefused():
+                self.refused = body
+            case e.ActionClosed():
+                self.closed = body
+            case e.EffectIntended():
+                self.intended[body.change] = body
+            case e.EffectObserved():
+                self.observed[body.change] = body
+            case _:
+                pass
+
+    @property
+    def plan(self) -> Plan:
+        return self.planned.plan if self.planned is not None else Plan()
+
+    @property
+    def doubtful(self) -> list[str]:
+        """Changes that were intended and never observed."""
+        return [change for change in self.intended if change not in self.observed]
+
+    @property
+    def done(self) -> list[Change]:
+        """Changes whose write the target answered, in the order in which they were sent."""
+        answered = (name for name, body in self.observed.items() if body.result == "answered")
+        return [change for name in answered if (change := self.plan.change(name)) is not None]
+
+    @property
+    def ended(self) -> bool:
+        return self.closed is not None or self.refused is not None
+
+    def report(self, receipt: bytes | None) -> Report:
+        """The report of an ended action, as it was first given. Raises IF_ERR_BODY_ERASED where too little is left."""
+        received, planned, decided = self.received, self.planned, self.decided
+        if received is None or not self.ended:
+            raise FabricError(Code.BODY_ERASED, f"the log no longer says what became of {self.action}")
+        if self.refused is not None:
+            outcome, code, message = Outcome.REFUSED, self.refused.code, self.refused.message
+        else:
+            assert self.closed is not None
+            outcome, code, message = self.closed.outcome, self.closed.code, self.closed.message
+        return Report(
+            action=self.action,
+            trace=received.trace,
+            purpose=received.purpose,
+            capability=received.capability,
+            target=received.target,
+            outcome=outcome,
+            error=FabricError(Code(code), message) if code else None,
+            plan=planned.plan if planned else None,
+            requests=planned.requests if planned else (),
+            hazards=planned.hazards if planned else (),
+            decision=decided.decision if decided else None,
+            changes_digest=planned.changes_digest if planned else "",
+            context_digest=planned.context_digest if planned else "",
+            remains=self.closed.remains if self.closed else None,
+            receipt=receipt,
+        )

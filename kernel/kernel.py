@@ -1,0 +1,225 @@
+"""The kernel: one log, one home, every action by the road. It starts, recovers, serves, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.history import History
+from infrafabric.kernel.parts import Journey, Parts
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.projections import ask_digest
+from infrafabric.kernel.recovery import close_by_hand, recover
+from infrafabric.kernel.replaying import Replayed, replay
+from infrafabric.kernel.road import travel
+from infrafabric.kernel.stations import OnStation
+from infrafabric.kernel.undoing import check_undoable
+from infrafabric.kernel.words import entries as e
+from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.names import new_action_id, new_trace_id
+from infrafabric.kernel.words.plan import Outcome
+
+__all__ = ["Kernel"]
+
+
+class Kernel:
+    """Use as: `start`, then `act` and `undo` from any task, then `stop`."""
+
+    def __init__(self, parts: Parts, *, version: str, development: bool, notes: Iterable[str] = ()) -> None:
+        """`notes` say what is weaker than usual here; they go into `kernel.started`."""
+        self.parts = parts
+        self._version = version
+        self._development = development
+        self._notes = tuple(notes)
+        self._keys: dict[tuple[str, str], tuple[str, asyncio.Future[Report]]] = {}
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._loaded: dict[str, tuple[str, str]] = {}
+        self._under_way: set[asyncio.Task[object]] = set()
+        self._stopping = False
+
+    async def start(self) -> dict[str, Outcome | None]:
+        """Record the start and close what a former kernel left open; answers what became of it, by action."""
+        body = e.KernelStarted(
+            version=self._version,
+            runtime=self.parts.chassis.runtime_digest,
+            development=self._development,
+            pid=os.getpid(),
+            notes=self._notes,
+        )
+        await self.parts.log.append(Entry(Kind.KERNEL_STARTED, body))
+        return await recover(self.parts, self._load)
+
+    async def stop(self, reason: str) -> None:
+        """Take no new action, let those under way end, record the stop. The parts are closed by who opened them."""
+        self._stopping = True
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        entries = [Entry(Kind.KERNEL_STOPPED, e.KernelStopped(reason=reason))]
+        if self.parts.refused:
+            counts = e.CounterFlushed(counts=dict(self.parts.refused), since="start")
+            entries.insert(0, Entry(Kind.COUNTER_FLUSHED, counts))
+            self.parts.refused.clear()
+        await self.parts.log.append(*entries)
+
+    async def act(self, ask: Ask, watcher: OnStation | None = None) -> Report:
+        """Take an ask along the road. Raises IF_ERR_* only for what is counted rather than recorded (see `travel`)."""
+        return await self._once(ask, None, watcher)
+
+    async def undo(
+        self,
+        action: str,
+        talent: str,
+        why: str,
+        *,
+        trace: str = "",
+        idempotency_key: str = "",
+        watcher: OnStation | None = None,
+    ) -> Report:
+        """Take back what `action` changed. Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_UNDO_IMPOSSIBLE."""
+        history = History.of(action, self.parts.log.entries(action))
+        received = history.received
+        if received is None:
+            raise FabricError(Code.UNDO_IMPOSSIBLE, f"{action} was erased, so what it did is not known")
+        ask = Ask(
+            capability=received.capability,
+            talent=talent,
+            intent=received.intent,
+            why=why,
+            purpose="undo",
+            target=received.target,
+            idempotency_key=idempotency_key,
+            trace=trace or new_trace_id(),
+            undoes=action,
+        )
+        before = self._known(ask) if idempotency_key else None
+        if before is None:
+            check_undoable(history, self.parts.log.facts.get("undone", action) is not None)
+        return await self._once(ask, history, watcher)
+
+    async def replay(self, action: str) -> Replayed:
+        """Repeat an action's guest runs from the record. See `replaying.replay`."""
+        return await replay(self.parts, action)
+
+    async def close(self, action: str, outcome: Outcome, talent: str, why: str) -> None:
+        """Close an action that is in doubt on a person's word. See `recovery.close_by_hand`."""
+        await close_by_hand(self.parts, action, outcome, talent, why)
+
+    async def unload(self, adapters: Iterable[str], reason: str) -> None:
+        """Drop loaded bundles, by digest: their guests end at once, the next write of their actions is refused."""
+        for digest in adapters:
+            loaded = self._loaded.pop(digest, None)
+            if loaded is None:
+                continue
+            await self.parts.chassis.unload(digest)
+            capability, version = loaded
+            body = e.AdapterUnloaded(capability=capability, version=version, adapter=digest, reason=reason)
+            await self.parts.log.append(Entry(Kind.ADAPTER_UNLOADED, body))
+
+    async def _load(self, journey: Journey) -> None:
+        capability = journey.capability
+        if capability.digest in self._loaded:
+            return
+        async with self._loading.setdefault(capability.digest, asyncio.Lock()):
+            if capability.digest in self._loaded:
+                return
+            journey.driver.check(capability.manifest)
+            await self.parts.chassis.load(journey.program)
+            manifest = capability.manifest
+            body = e.AdapterLoaded(
+                tenant=journey.talent.tenant,
+                trace=journey.ask.trace,
+                capability=manifest.id,
+                version=manifest.version,
+                adapter=capability.digest,
+                publisher=capability.publisher,
+            )
+            await self.parts.log.append(Entry(Kind.ADAPTER_LOADED, body))
+            self._loaded[capability.digest] = (manifest.id, manifest.version)
+
+    async def _once(self, ask: Ask, undoes: History | None, watcher: OnStation | None) -> Report:
+        if self._stopping:
+            raise FabricError(Code.BUSY, "the kernel is stopping", retry_after=5)
+        if not ask.why.strip():
+            raise FabricError(Code.WHY_REQUIRED, f"no reason was given for {ask.purpose} of {ask.capability}")
+        if not ask.idempotency_key:
+            return await self._travel(ask, undoes, watcher)
+        key, digest = (ask.talent, ask.idempotency_key), _digest(ask)
+        running = self._keys.get(key)
+        if running is not None:
+            if running[0] != digest:
+                raise _conflict(ask)
+            return await asyncio.shield(running[1])
+        known = self._known(ask)
+        if known is not None:
+            return await self._again(known)
+        future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
+        self._keys[key] = (digest, future)
+        try:
+            report = await self._travel(ask, undoes, watcher)
+        except BaseException as error:
+            future.set_exception(
+                error if isinstance(error, FabricError) else FabricError(Code.INTERRUPTED, "the first ask was cut off")
+            )
+            future.exception()
+            raise
+        else:
+            future.set_result(report)
+            return report
+        finally:
+            del self._keys[key]
+
+    async def _travel(self, ask: Ask, undoes: History | None, watcher: OnStation | None) -> Report:
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
+        try:
+            return await travel(self.parts, ask, new_action_id(), self._load, watcher, undoes)
+        finally:
+            self._under_way.discard(task)
+
+    def _known(self, ask: Ask) -> str | None:
+        """The action already done under the ask's idempotency key. Raises IF_ERR_IDEMPOTENCY_CONFLICT."""
+        fact = self.parts.log.facts.get("idempotency", f"{ask.talent} {ask.idempotency_key}")
+        if fact is None:
+            return None
+        recorded = self._resolved(ask)
+        if fact["digest"] != recorded:
+            raise _conflict(ask)
+        return str(fact["action"])
+
+    def _resolved(self, ask: Ask) -> str:
+        """`_digest`, with the target that the ask means where it names none."""
+        if ask.target is None:
+            ask = replace(ask, target=self.parts.authority.target_for(ask.capability, None).name)
+        return _digest(ask)
+
+    async def _again(self, action: str) -> Report:
+        """The report of an action that was done under the same idempotency key."""
+        history = History.of(action, self.parts.log.entries(action))
+        if not history.ended:
+            raise FabricError(Code.IN_DOUBT, f"{action}, asked for under this idempotency key, is not closed")
+        return history.report(await self.parts.log.receipt(action))
+
+
+def _digest(ask: Ask) -> str:
+    return ask_digest(
+        e.ActionReceived(
+            talent=ask.talent,
+            target=ask.target or "",
+            capability=ask.capability,
+            intent=dict(ask.intent),
+            why="",
+            purpose=ask.purpose,
+            undoes=ask.undoes,
+        )
+    )
+
+
+def _conflict(ask: Ask) -> FabricError:
+    return FabricError(
+        Code.IDEMPOTENCY_CONFLICT, f"the key {ask.idempotency_key[:80]!r} was used by {ask.talent} for another intent"
+    )

@@ -1,0 +1,168 @@
+"""The parts that the road needs, and one action's way along it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from infrafabric.kernel.ask import Ask
+from infrafabric.kernel.authority import Authority
+from infrafabric.kernel.canonical import sha256
+from infrafabric.kernel.chassis import Chassis, Program
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Capability, Driver, DriverCall, Entry, Governor, Guard, Log, Redactor, Registry
+from infrafabric.kernel.ports import Secrets as SecretsPort
+from infrafabric.kernel.stations import OnStation, Station
+from infrafabric.kernel.words.entries import Body, Kind
+from infrafabric.kernel.words.manifest import Effect
+from infrafabric.kernel.words.things import Talent, Target
+
+__all__ = ["Journey", "KernelLimits", "Parts", "to_the_end"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLimits:
+    """The road's own limits. Each default is a decision; `infrafabric.toml` can change it."""
+
+    plan_fresh_s: float = 1.0
+    """An older plan is made again before it is applied: a studio's state rarely outlives a second unseen."""
+    intent_bytes: int = 64 << 10
+    """An intent is what a person or a script asks for, not a file."""
+    wait_s: float = 60.0
+    """What an adapter's `apply` may wait in all, so that a target is not held for ever."""
+    poll_first_s: float = 0.02
+    """First pause before looking again while a change settles; doubled up to `poll_most_s`."""
+    poll_most_s: float = 0.5
+    read_runs: int = 200
+    """Times that a settling state is looked at: bounds the verification of one action."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything behind the ports, as `control/` wired it."""
+
+    registry: Registry
+    guard: Guard
+    governor: Governor
+    log: Log
+    authority: Authority
+    drivers: Mapping[str, Driver]
+    secrets: SecretsPort
+    redactor: Redactor
+    chassis: Chassis
+    limits: KernelLimits = field(default_factory=KernelLimits)
+    stations: tuple[OnStation, ...] = ()
+    monotonic: Callable[[], float] = time.monotonic
+    refused: Counter[str] = field(default_factory=Counter)
+    """Refusals that are counted rather than logged one by one."""
+
+    def driver(self, name: str) -> Driver:
+        driver = self.drivers.get(name)
+        if driver is None:
+            raise FabricError(Code.DRIVER_UNKNOWN, f"no driver {name} is loaded")
+        return driver
+
+
+@dataclass(slots=True)
+class Journey:
+    """One action under way: who asked for what, with what it will be done, and how far it has come."""
+
+    parts: Parts
+    ask: Ask
+    action: str
+    talent: Talent
+    target: Target
+    capability: Capability
+    driver: Driver
+    secrets: Mapping[str, str] = field(repr=False)
+    records: tuple[str, ...] = ()
+    """Digests of the operator's records that it rests on: talent, target, grant."""
+    watcher: OnStation | None = None
+
+    @property
+    def program(self) -> Program:
+        manifest = self.capability.manifest
+        return Program(
+            adapter=self.capability.digest,
+            publisher=self.capability.publisher,
+            runtime=manifest.runtime,
+            entrypoint=manifest.entrypoint,
+            files=self.capability.files,
+        )
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The members that every body of this action has."""
+        return {
+            "tenant": self.talent.tenant,
+            "talent": self.talent.id,
+            "target": self.target.name,
+            "trace": self.ask.trace,
+        }
+
+    def entry(self, kind: Kind, body: Body) -> Entry:
+        return Entry(kind, body, action=self.action, actor=self.talent.id)
+
+    def effect(self, name: object) -> Effect:
+        """The manifest's effect of that name. Raises IF_ERR_EFFECT_UNKNOWN."""
+        effect = self.capability.manifest.effects.get(name) if isinstance(name, str) else None
+        if effect is None:
+            shown = str(name)[:60]
+            raise FabricError(Code.EFFECT_UNKNOWN, f"{self.capability.manifest.name} declares no effect {shown!r}")
+        return effect
+
+    def call(self, effect: str, args: Mapping[str, Any], change: str = "") -> DriverCall:
+        """The driver's call for an effect; for a change, with the provider's idempotency key where it takes one."""
+        manifest = self.capability.manifest
+        keyed = change and manifest.effects[effect].provider_key is not None
+        timeout = min(manifest.limits.timeout_s, self.target.timeout_s or manifest.limits.timeout_s)
+        return DriverCall(
+            manifest, effect, args, self.target, provider_key(self.action, change) if keyed else None, timeout
+        )
+
+    def passes(self, station: Station) -> None:
+        """Announce a station. Before anything was sent an observer may refuse by raising; after that it may not."""
+        observers = (*self.parts.stations, *((self.watcher,) if self.watcher else ()))
+        for observer in observers:
+            try:
+                observer(self.action, station)
+            except Exception as error:
+                if station in _MAY_REFUSE:
+                    if isinstance(error, FabricError):
+                        raise
+                    text = self.parts.redactor.redact(f"{type(error).__name__}: {error}")
+                    raise FabricError(Code.INTERNAL, f"an extension failed at {station}: {text}") from None
+
+
+_MAY_REFUSE = frozenset({Station.RECEIVED, Station.RESOLVED, Station.PLANNED, Station.DECIDED})
+
+
+def provider_key(action: str, change: str) -> str:
+    """The idempotency key given to a provider: the same for every attempt at one change of one action."""
+    return sha256(f"infrafabric-provider-key-v1\n{action}\n{change}".encode()).removeprefix("sha256:")[:40]
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end even when the caller is cancelled meanwhile; the cancellation is then raised."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except BaseException:
+            break
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()
+        raise cancelled
+    return task.result()

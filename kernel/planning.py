@@ -1,0 +1,204 @@
+"""Plan: run the guest with reads only, and check every word of what it answers before anyone relies on it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from infrafabric.kernel.canonical import dumps, sha256
+from infrafabric.kernel.chassis import Run
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.parts import Journey
+from infrafabric.kernel.results import check_references
+from infrafabric.kernel.words.entries import GuestRun
+from infrafabric.kernel.words.manifest import Cost, Kind
+from infrafabric.kernel.words.plan import Call, Change, Decision, Plan, changes_digest, context_digest
+
+__all__ = [
+    "Planned",
+    "Reader",
+    "check_plan",
+    "cost_of",
+    "digest_context",
+    "guest_run",
+    "hazards_of",
+    "plan",
+    "records_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A checked plan, what it was made from, and when (monotonic seconds)."""
+
+    plan: Plan
+    run: GuestRun | None
+    address: Mapping[str, Any]
+    requests: tuple[str, ...]
+    hazards: tuple[str, ...]
+    changes_digest: str
+    seed: int
+    at: float
+
+
+async def plan(journey: Journey, seed: int | None = None) -> Planned:
+    """Run the guest's `plan` and check its answer.
+
+    Raises the driver's, the sandbox's and the adapter's errors, and those of `check_plan`.
+    """
+    parts = journey.parts
+    address = await journey.driver.address(journey.capability.manifest, journey.target)
+    started = parts.monotonic()
+    seed = secrets.randbits(48) if seed is None else seed
+    argument = {"op": "plan", "intent": dict(journey.ask.intent), "seed": seed}
+    reader = Reader(journey)
+    run = await parts.chassis.run(journey.program, "plan", argument, seed=seed, perform=reader.answer)
+    try:
+        made = Plan.model_validate(run.done)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FabricError(Code.ADAPTER_PROTOCOL, f"the plan's {where or 'shape'}: {first['msg']}") from None
+    requests = check_plan(journey, made)
+    return Planned(
+        plan=made,
+        run=guest_run(journey, run, "plan", argument),
+        address=address,
+        requests=requests,
+        hazards=hazards_of(journey, made),
+        changes_digest=changes_digest(address, made),
+        seed=seed,
+        at=started,
+    )
+
+
+class Reader:
+    """Answers a guest's reads; in a plan there is nothing else that it may ask for."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._journey = journey
+        self._reads = 0
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """`{"ok": value}`, or `{"error": {code, message, value}}` where the target said no.
+
+        Raises IF_ERR_EFFECT_*, IF_ERR_SANDBOX_REQUESTS and the driver's errors: the guest is then dropped.
+        """
+        if "read" not in request:
+            raise FabricError(Code.ADAPTER_PROTOCOL, "a plan may only read")
+        return await self.read(request["read"], request.get("args", {}))
+
+    async def read(self, name: object, args: Any) -> dict[str, Any]:
+        journey = self._journey
+        effect = journey.effect(name)
+        if not effect.is_read:
+            raise FabricError(Code.EFFECT_NOT_READ, f"{name} is a write and was asked for as a read")
+        if not isinstance(args, Mapping):
+            raise FabricError(Code.EFFECT_ARGUMENT, f"the arguments of {name} are not an object")
+        self._reads += 1
+        most = journey.capability.manifest.limits.reads
+        if self._reads > most:
+            raise FabricError(Code.SANDBOX_REQUESTS, f"more than {most} reads in one run")
+        refuse_secrets(journey, args, f"a read of {name}")
+        answer = await journey.driver.perform(journey.call(str(name), args), journey.secrets)
+        if answer.ok:
+            return {"ok": dict(answer.value)}
+        refusal = {"code": Code.TARGET_STATUS.value, "message": answer.problem, "value": dict(answer.value)}
+        return {"error": refusal}
+
+
+def check_plan(journey: Journey, made: Plan) -> tuple[str, ...]:
+    """Check a plan against the signed manifest; the requests that it stands for, in one line each.
+
+    Raises IF_ERR_ADAPTER_PROTOCOL, IF_ERR_EFFECT_*, IF_ERR_RESULT_INVALID, IF_ERR_ARGUMENT_SECRET.
+    """
+    manifest = journey.capability.manifest
+    if manifest.kind is Kind.EVENT and len(made.changes) != 1:
+        raise FabricError(Code.ADAPTER_PROTOCOL, f"an event plans exactly one act, not {len(made.changes)}")
+    requests: list[str] = []
+    earlier: dict[str, Change] = {}
+    for position, change in enumerate(made.changes, 1):
+        if change.id != f"change-{position}":
+            raise FabricError(Code.ADAPTER_PROTOCOL, f"change {position} of the plan is called {change.id}")
+        requests.append(_request(journey, Call(effect=change.effect, args=change.args), earlier))
+        earlier[change.id] = change
+        if change.inverse is not None:
+            _request(journey, change.inverse, earlier, undoing=True)
+    return tuple(requests)
+
+
+def digest_context(journey: Journey, planned: Planned, decision: Decision) -> str:
+    """`context_digest` of the plan as it was decided."""
+    return context_digest(
+        planned.changes_digest,
+        talent=journey.talent.id,
+        capability=journey.capability.manifest.id,
+        intent=journey.ask.intent,
+        adapter=journey.capability.digest,
+        runtime=journey.parts.chassis.runtime_digest,
+        records=records_of(journey, decision),
+        hazards=planned.hazards,
+        cost=cost_of(journey, planned.plan),
+        undoes=journey.ask.undoes,
+    )
+
+
+def records_of(journey: Journey, decision: Decision) -> tuple[str, ...]:
+    """Digests of the records that allowed the action, in order."""
+    return tuple(sorted({*journey.records, *journey.capability.records, *decision.records}))
+
+
+def cost_of(journey: Journey, made: Plan) -> Cost:
+    """What the plan costs: at least what the manifest says, in the manifest's currency."""
+    least = journey.capability.manifest.cost
+    stated = made.cost
+    if stated is None or stated.currency != least.currency or stated.amount < least.amount:
+        return least
+    return stated
+
+
+def guest_run(journey: Journey, run: Run, op: Literal["plan", "apply"], argument: dict[str, Any]) -> GuestRun:
+    """The record from which the run can be replayed."""
+    return GuestRun(
+        op=op,
+        adapter=journey.capability.digest,
+        runtime=run.runtime,
+        seed=run.seed,
+        argument=sha256(dumps(argument)),
+        requests=run.requests,
+        answers=run.answers,
+        result=sha256(dumps(run.done)),
+        cpu_ms=round(run.cpu_ms, 3),
+    )
+
+
+def refuse_secrets(journey: Journey, value: Any, where: str) -> None:
+    """Raise IF_ERR_ARGUMENT_SECRET where a known secret's value stands in what a guest or caller gave."""
+    if journey.secrets and journey.parts.redactor.found(dumps(value).decode()):
+        raise FabricError(Code.ARGUMENT_SECRET, f"{where} holds a secret's value")
+
+
+def _request(journey: Journey, call: Call, earlier: Mapping[str, Change], *, undoing: bool = False) -> str:
+    effect = journey.effect(call.effect)
+    if effect.is_read:
+        raise FabricError(Code.EFFECT_NOT_WRITE, f"{call.effect} is a read and was planned as a change")
+    refuse_secrets(journey, dict(call.args), f"a call of {call.effect}")
+    if check_references(journey.capability.manifest, effect, call.args, earlier, undoing=undoing):
+        return f"{effect.operation} {dumps(dict(call.args)).decode()}"
+    return journey.driver.describe(journey.call(call.effect, call.args))
+
+
+def hazards_of(journey: Journey, made: Plan) -> tuple[str, ...]:
+    """The manifest's hazards of the planned effects, with what adapter and caller added, in order."""
+    effects = journey.capability.manifest.effects
+    named = {*made.hazards, *journey.ask.hazards} if made.changes else set()
+    for change in made.changes:
+        named.update(effects[change.effect].hazards)
+        named.update(change.hazards)
+        if effects[change.effect].destructive:
+            named.add("destructive")
+    return tuple(sorted(named))

@@ -1,0 +1,186 @@
+"""Recovery: what a kernel that died left open, closed by looking at the world.
+
+An action without `effect.intended` wrote nothing. A `state` is observed by planning for its intent. An `event` that was
+intended and not observed may have happened: it is sent again only under a provider's idempotency key and within the
+provider's window, found again by its manifest's lookup, or stays in doubt until a person closes it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from infrafabric.kernel.admission import check_intent, set_out
+from infrafabric.kernel.applying import Applied, observe
+from infrafabric.kernel.ask import Ask
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.history import History
+from infrafabric.kernel.parts import Journey, Parts
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.results import resolve
+from infrafabric.kernel.road import Load
+from infrafabric.kernel.verifying import Verified, verify_event, verify_state
+from infrafabric.kernel.words import entries as e
+from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.manifest import Kind as CapabilityKind
+from infrafabric.kernel.words.plan import Change, Outcome
+
+__all__ = ["close_by_hand", "recover"]
+
+
+async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict[str, Outcome | None]:
+    """Close what is open; the outcome by action, None where it stays in doubt. Raises only what the log raises."""
+    now = now or datetime.now(UTC)
+    ended: dict[str, Outcome | None] = {}
+    for action, _ in parts.log.facts.scan("open"):
+        history = History.of(action, parts.log.entries(action))
+        try:
+            ended[action] = await _recover_one(parts, load, history, now)
+        except FabricError:
+            # Capability, target or talent are gone, or the target is out of reach: nobody can look now. It stays open.
+            ended[action] = None
+    return ended
+
+
+async def close_by_hand(parts: Parts, action: str, outcome: Outcome, talent: str, why: str) -> None:
+    """Close an action that is in doubt on a person's word.
+
+    Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_USAGE where it is not in doubt or the outcome says nothing.
+    """
+    history = History.of(action, parts.log.entries(action))
+    if history.ended or history.received is None or not history.intended:
+        raise FabricError(Code.USAGE, f"{action} is not in doubt")
+    if outcome not in (Outcome.DONE, Outcome.CONVERGED, Outcome.FAILED):
+        raise FabricError(Code.USAGE, f"a person says done, converged or failed, not {outcome.value}")
+    message = parts.redactor.redact(f"closed by {talent}: {why}")
+    code = "" if outcome is not Outcome.FAILED else Code.IN_DOUBT.value
+    await parts.log.append(Entry(Kind.ACTION_CLOSED, _closed(history, outcome, code, message), action, talent))
+
+
+async def _recover_one(parts: Parts, load: Load, history: History, now: datetime) -> Outcome | None:
+    received = history.received
+    if received is None:
+        raise FabricError(Code.BODY_ERASED, f"the log no longer says what {history.action} was to do")
+    if not history.intended:
+        message = "the kernel stopped before anything was written"
+        body = _closed(history, Outcome.FAILED, Code.INTERRUPTED.value, message)
+        await parts.log.append(Entry(Kind.ACTION_CLOSED, body, history.action, received.talent))
+        return Outcome.FAILED
+    journey = _resume(parts, history)
+    await load(journey)
+    kind = journey.capability.manifest.kind
+    verified = await (_look(journey, history) if kind is CapabilityKind.STATE else _ask(journey, history, now))
+    if verified.outcome is Outcome.IN_DOUBT:
+        return None
+    entries = [journey.entry(Kind.EFFECT_OBSERVED, _seen(journey, history, change)) for change in history.doubtful]
+    error = verified.error
+    body = _closed(
+        history,
+        verified.outcome,
+        error.code.value if error else "",
+        error.message if error else "",
+        verified,
+    )
+    await parts.log.append(*entries, journey.entry(Kind.ACTION_CLOSED, body))
+    return verified.outcome
+
+
+def _resume(parts: Parts, history: History) -> Journey:
+    """The journey of a recorded action, under today's authority: observing is done in the talent's name."""
+    received = history.received
+    assert received is not None
+    ask = Ask(
+        capability=received.capability,
+        talent=received.talent,
+        intent=received.intent,
+        why=received.why,
+        purpose=received.purpose,
+        target=received.target,
+        trace=received.trace,
+        undoes=received.undoes,
+    )
+    journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), None)
+    check_intent(journey)
+    return journey
+
+
+async def _look(journey: Journey, history: History) -> Verified:
+    """Observe a state by planning for its intent."""
+    interrupted = FabricError(Code.INTERRUPTED, "the kernel stopped before all changes were made")
+    settle = max(journey.effect(body.effect).settle_s for body in history.intended.values())
+    whole = len(history.observed) == len(history.plan.changes)
+    return await verify_state(journey, history.plan, settle, None if whole else interrupted, unknown=True)
+
+
+async def _ask(journey: Journey, history: History, now: datetime) -> Verified:
+    """Close an event by what its provider says of it."""
+    applied = Applied()
+    applied.results = {name: body.result for name, body in history.observed.items()}
+    undoing = journey.ask.purpose == "undo"
+    if not history.doubtful:
+        return verify_event(history.plan, applied, undoing=undoing)
+    name = history.doubtful[0]
+    change, intended = history.plan.change(name), history.intended[name]
+    assert change is not None
+    effect = journey.effect(change.effect)
+    done = Verified(Outcome.UNDONE if undoing else Outcome.DONE)
+    if effect.lookup is not None and await _found(journey, effect.lookup, dict(change.args), intended.provider_key):
+        return done
+    at = journey.parts.log.facts.get("doubt", f"{history.action} {name}")
+    if effect.provider_key is not None and intended.provider_key and at is not None:
+        age = (now - datetime.fromisoformat(at["at"])).total_seconds()
+        if 0 <= age < effect.provider_key.window_s:
+            observed, error = await observe(journey, journey.call(change.effect, change.args, name), change, 2)
+            if observed.result == "answered":
+                return done
+            if observed.result == "failed":
+                return Verified(Outcome.FAILED, error)
+    return Verified(Outcome.IN_DOUBT)
+
+
+async def _found(journey: Journey, lookup: str, args: dict[str, object], provider_key: str) -> bool:
+    """Whether the lookup's declared results are all in its answer: then the event happened."""
+    manifest = journey.capability.manifest
+    effect = manifest.effects[lookup]
+    names = effect.arguments()
+    known = {name: value for name, value in {**args, "provider_key": provider_key}.items() if name in names}
+    answer = await journey.driver.perform(journey.call(lookup, known), journey.secrets)
+    if not answer.ok or not effect.results:
+        return False
+    probe = {name: {"$result": f"change-1#{rule.pointer}"} for name, rule in effect.results.items()}
+    asked = Change(id="change-1", effect=lookup, args=known)
+    try:
+        resolve(manifest, probe, {asked.id: asked}, {asked.id: answer.value})
+    except FabricError:
+        return False
+    return True
+
+
+def _seen(journey: Journey, history: History, change: str) -> e.EffectObserved:
+    return e.EffectObserved(
+        **journey.common,
+        change=change,
+        effect=history.intended[change].effect,
+        result="unknown",
+        code=Code.INTERRUPTED.value,
+        message="the kernel stopped before the answer was recorded; observed afterwards",
+    )
+
+
+def _closed(
+    history: History, outcome: Outcome, code: str, message: str, verified: Verified | None = None
+) -> e.ActionClosed:
+    received = history.received
+    assert received is not None
+    return e.ActionClosed(
+        tenant=received.tenant,
+        talent=received.talent,
+        target=received.target,
+        trace=received.trace,
+        capability=received.capability,
+        outcome=outcome,
+        code=code,
+        message=message,
+        remains=verified.remains if verified else None,
+        verify_run=verified.run if verified else None,
+        undoes=received.undoes,
+    )

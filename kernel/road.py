@@ -1,0 +1,293 @@
+"""The road: the one way by which anything is done.
+
+    intent ─► admit ─► resolve ─► plan ─► decide ─► apply ─► verify ─► receipt
+
+`travel` is the road from top to bottom; each step stands in its own module. Every entry that it appends is durable
+before the next step begins, so the log always says how far an action came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from infrafabric.kernel.admission import authenticate, authorize, check_intent, denied, set_out
+from infrafabric.kernel.applying import Applied, apply, recheck
+from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.history import History
+from infrafabric.kernel.parts import Journey, Parts, to_the_end
+from infrafabric.kernel.planning import Planned, cost_of, digest_context, plan, records_of
+from infrafabric.kernel.ports import Entry, Question
+from infrafabric.kernel.stations import OnStation, Station
+from infrafabric.kernel.undoing import plan_undo
+from infrafabric.kernel.verifying import Verified, verify
+from infrafabric.kernel.words import entries as e
+from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.manifest import Kind as CapabilityKind
+from infrafabric.kernel.words.plan import Decision, Outcome, Verdict
+from infrafabric.kernel.words.things import Talent
+
+__all__ = ["travel"]
+
+Load = Callable[[Journey], Coroutine[Any, Any, None]]
+"""Compiles the journey's capability in the sandbox, once, and records it."""
+
+
+async def travel(
+    parts: Parts, ask: Ask, action: str, load: Load, watcher: OnStation | None = None, undoes: History | None = None
+) -> Report:
+    """Take `ask` from intent to receipt.
+
+    Raises only for callers and loads that are counted rather than logged (unknown talent, rate, quota), and for a log
+    that takes no entry; every other refusal or failure is recorded and reported.
+    """
+    talent = authenticate(parts, ask.talent)
+    try:
+        journey = set_out(parts, ask, action, talent, watcher)
+        authorize(journey)
+        await parts.governor.admit(talent, journey.capability, journey.target)
+        check_intent(journey)
+    except FabricError as error:
+        if error.code in _COUNTED:
+            parts.refused[f"{error.code.value} {talent.id}"] += 1
+            raise
+        return await _turned_away(parts, ask, action, talent, error)
+    applied = Applied()
+    await parts.log.append(*_received(journey))
+    try:
+        journey.passes(Station.RECEIVED)
+        async with parts.governor.turn(journey.target.name, _at_once(journey)):
+            await load(journey)
+            journey.passes(Station.RESOLVED)
+
+            planned = await (plan(journey) if undoes is None else plan_undo(journey, undoes))
+            journey.passes(Station.PLANNED)
+            decision = await _decide(journey, planned)
+            journey.passes(Station.DECIDED)
+
+            if ask.expect and planned.changes_digest != ask.expect:
+                raise FabricError(Code.PLAN_STALE, f"the plan for {journey.target.name} is no longer the one looked at")
+            if ask.purpose == "plan":
+                return await _close(journey, planned, decision, applied, Verified(Outcome.PLANNED))
+            if not planned.plan.changes:
+                outcome = Outcome.UNDONE if undoes is not None else Outcome.CONVERGED
+                verified = Verified(Outcome.DRY_RUN if ask.purpose == "dry_run" else outcome, run=planned.run)
+                return await _close(journey, planned, decision, applied, verified)
+
+            await _still_so(journey, planned, decision, undoes)
+            await apply(journey, planned, applied)
+            if ask.purpose == "dry_run" and applied.error is None:
+                return await _close(journey, planned, decision, applied, Verified(Outcome.DRY_RUN))
+            if not applied.wrote:
+                verified = Verified(Outcome.FAILED, applied.error or _nothing(journey))
+            else:
+                verified = await verify(journey, planned, applied)
+            journey.passes(Station.VERIFIED)
+            return await _close(journey, planned, decision, applied, verified)
+    except FabricError as error:
+        return await _refuse(journey, error, applied)
+    except asyncio.CancelledError:
+        interrupted = FabricError(Code.INTERRUPTED, f"{action} was cancelled")
+        await to_the_end(_refuse(journey, interrupted, applied))
+        raise
+    except Exception as fault:
+        text = parts.redactor.redact(f"{type(fault).__name__}: {fault}")[:300]
+        return await _refuse(journey, FabricError(Code.INTERNAL, text), applied)
+
+
+_COUNTED = frozenset({Code.RATE_LIMITED, Code.BUSY})
+
+
+async def _decide(journey: Journey, planned: Planned) -> Decision:
+    """Ask the guard, record plan and decision, and raise unless the verdict is SHARE."""
+    decision = _ask_guard(journey, planned)
+    digest = digest_context(journey, planned, decision)
+    common = journey.common
+    await journey.parts.log.append(
+        journey.entry(
+            Kind.ACTION_PLANNED,
+            e.ActionPlanned(
+                **common,
+                capability=journey.capability.manifest.id,
+                adapter=journey.capability.digest,
+                runtime=journey.parts.chassis.runtime_digest,
+                plan=planned.plan,
+                address=planned.address,
+                requests=planned.requests,
+                hazards=planned.hazards,
+                cost=cost_of(journey, planned.plan),
+                records=records_of(journey, decision),
+                changes_digest=planned.changes_digest,
+                context_digest=digest,
+                run=planned.run,
+            ),
+        ),
+        journey.entry(
+            Kind.ACTION_DECIDED,
+            e.ActionDecided(**common, decision=decision, changes_digest=planned.changes_digest, context_digest=digest),
+        ),
+    )
+    if decision.verdict is not Verdict.SHARE:
+        raise denied(journey, decision)
+    return decision
+
+
+def _ask_guard(journey: Journey, planned: Planned) -> Decision:
+    question = Question(
+        journey.talent,
+        journey.capability,
+        journey.target,
+        planned.plan,
+        planned.hazards,
+        journey.ask.purpose == "dry_run",
+    )
+    return journey.parts.guard.decide(question)
+
+
+async def _still_so(journey: Journey, planned: Planned, decision: Decision, undoes: History | None) -> None:
+    """Raise unless authority and address stand, and the plan is fresh or comes out the same once more."""
+    recheck(journey)
+    parts = journey.parts
+    address = await journey.driver.address(journey.capability.manifest, journey.target)
+    if dict(address) != dict(planned.address):
+        raise FabricError(Code.PLAN_STALE, f"{journey.target.name} has another address than when it was planned for")
+    if parts.monotonic() - planned.at <= parts.limits.plan_fresh_s:
+        return
+    again = await (plan(journey, planned.seed) if undoes is None else plan_undo(journey, undoes))
+    same = again.changes_digest == planned.changes_digest and digest_context(
+        journey, again, _ask_guard(journey, again)
+    ) == digest_context(journey, planned, decision)
+    if not same:
+        raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")
+
+
+async def _close(
+    journey: Journey, planned: Planned, decision: Decision, applied: Applied, verified: Verified
+) -> Report:
+    """Record the outcome and give the receipt."""
+    error = verified.error or applied.error if verified.outcome in _ENDED_BADLY else None
+    body = e.ActionClosed(
+        **journey.common,
+        capability=journey.capability.manifest.id,
+        outcome=verified.outcome,
+        code=error.code.value if error else "",
+        message=error.message if error else "",
+        remains=verified.remains,
+        apply_run=applied.run,
+        verify_run=verified.run if verified.run is not planned.run else None,
+        undoes=journey.ask.undoes,
+    )
+    if verified.outcome is not Outcome.IN_DOUBT:
+        await journey.parts.log.append(journey.entry(Kind.ACTION_CLOSED, body))
+        journey.passes(Station.CLOSED)
+    return Report(
+        action=journey.action,
+        trace=journey.ask.trace,
+        purpose=journey.ask.purpose,
+        capability=journey.capability.manifest.id,
+        target=journey.target.name,
+        outcome=verified.outcome,
+        error=error,
+        plan=planned.plan,
+        requests=planned.requests,
+        hazards=planned.hazards,
+        decision=decision,
+        changes_digest=planned.changes_digest,
+        context_digest=digest_context(journey, planned, decision),
+        remains=verified.remains,
+        receipt=await journey.parts.log.receipt(journey.action),
+    )
+
+
+_ENDED_BADLY = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
+
+
+async def _refuse(journey: Journey, error: FabricError, applied: Applied) -> Report:
+    """Record how an action ended that could not go on: refused where nothing was written, else failed."""
+    refused = not applied.wrote
+    if refused:
+        body: e.Body = e.ActionRefused(
+            **journey.common,
+            station="apply" if applied.results else "plan",
+            code=error.code.value,
+            message=error.message,
+            capability=journey.capability.manifest.id,
+        )
+    else:
+        body = e.ActionClosed(
+            **journey.common,
+            capability=journey.capability.manifest.id,
+            outcome=Outcome.FAILED,
+            code=error.code.value,
+            message=error.message,
+            apply_run=applied.run,
+            undoes=journey.ask.undoes,
+        )
+    kind = Kind.ACTION_REFUSED if refused else Kind.ACTION_CLOSED
+    await journey.parts.log.append(journey.entry(kind, body))
+    journey.passes(Station.REFUSED if refused else Station.CLOSED)
+    history = History.of(journey.action, journey.parts.log.entries(journey.action))
+    return history.report(await journey.parts.log.receipt(journey.action))
+
+
+async def _turned_away(parts: Parts, ask: Ask, action: str, talent: Talent, error: FabricError) -> Report:
+    """Record that a known talent asked for what it may not have, or for what is not there."""
+    common: dict[str, Any] = {
+        "tenant": talent.tenant,
+        "talent": talent.id,
+        "target": ask.target or "",
+        "trace": ask.trace,
+    }
+    withheld = (
+        error.code in (Code.ARGUMENT_SECRET, Code.TOO_LARGE) or len(dumps(dict(ask.intent))) > parts.limits.intent_bytes
+    )
+    received = e.ActionReceived(
+        **common,
+        capability=ask.capability,
+        intent={} if withheld else dict(ask.intent),
+        why=parts.redactor.redact(ask.why),
+        purpose=ask.purpose,
+        undoes=ask.undoes,
+    )
+    refused = e.ActionRefused(
+        **common, station="admit", code=error.code.value, message=error.message, capability=ask.capability
+    )
+    await parts.log.append(
+        Entry(Kind.ACTION_RECEIVED, received, action, talent.id),
+        Entry(Kind.ACTION_REFUSED, refused, action, talent.id),
+    )
+    return History.of(action, parts.log.entries(action)).report(await parts.log.receipt(action))
+
+
+def _received(journey: Journey) -> list[Entry]:
+    """That the action was asked for, and which secrets it will use."""
+    ask, redactor = journey.ask, journey.parts.redactor
+    received = e.ActionReceived(
+        **journey.common,
+        capability=journey.capability.manifest.id,
+        intent=dict(ask.intent),
+        why=redactor.redact(ask.why),
+        purpose=ask.purpose,
+        idempotency_key=ask.idempotency_key,
+        undoes=ask.undoes,
+    )
+    entries = [journey.entry(Kind.ACTION_RECEIVED, received)]
+    if journey.secrets:
+        used = e.SecretUsed(**journey.common, names=tuple(sorted(journey.secrets)))
+        entries.append(journey.entry(Kind.SECRET_USED, used))
+    return entries
+
+
+def _at_once(journey: Journey) -> int:
+    """A state is moved by one action at a time; events may run side by side as far as the manifest says."""
+    manifest = journey.capability.manifest
+    return 1 if manifest.kind is CapabilityKind.STATE else manifest.limits.concurrency
+
+
+def _nothing(journey: Journey) -> FabricError:
+    return FabricError(
+        Code.ADAPTER_FAILED, f"{journey.capability.manifest.name} performed none of the changes it planned"
+    )

@@ -1,0 +1,121 @@
+"""Verify: look again, with the adapter's own eyes, and say what is observed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from infrafabric.kernel.applying import Applied
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.parts import Journey
+from infrafabric.kernel.planning import Planned, plan
+from infrafabric.kernel.words.entries import GuestRun
+from infrafabric.kernel.words.manifest import Kind
+from infrafabric.kernel.words.plan import Change, Outcome, Plan
+
+__all__ = ["Verified", "same_change", "verify", "verify_event", "verify_state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    outcome: Outcome
+    error: FabricError | None = None
+    remains: Plan | None = None
+    run: GuestRun | None = None
+
+
+async def verify(journey: Journey, planned: Planned, applied: Applied) -> Verified:
+    """What became of an apply that wrote something. What cannot be seen is in doubt or failed, never raised."""
+    if journey.capability.manifest.kind is Kind.EVENT:
+        return verify_event(planned.plan, applied, undoing=journey.ask.purpose == "undo")
+    settle = max((journey.effect(planned_effect(planned, change)).settle_s for change in applied.results), default=0.0)
+    return await verify_state(journey, planned.plan, settle, applied.error, "unknown" in applied.results.values())
+
+
+def planned_effect(planned: Planned, change_id: str) -> str:
+    change = planned.plan.change(change_id)
+    assert change is not None
+    return change.effect
+
+
+def verify_event(made: Plan, applied: Applied, *, undoing: bool = False) -> Verified:
+    """An event is done when its provider answered so; without an answer it is in doubt, and only that."""
+    result = applied.results.get(made.changes[0].id)
+    if result == "answered" and applied.error is None:
+        return Verified(Outcome.UNDONE if undoing else Outcome.DONE)
+    if result == "unknown":
+        said = f": {applied.error.message}" if applied.error else ""
+        error = FabricError(Code.IN_DOUBT, f"it is not known whether {made.changes[0].effect} happened{said}")
+        return Verified(Outcome.IN_DOUBT, error)
+    return Verified(Outcome.FAILED, applied.error)
+
+
+async def verify_state(
+    journey: Journey, made: Plan, settle_s: float, error: FabricError | None, unknown: bool
+) -> Verified:
+    """Plan again until the plan no longer holds `made`'s changes or `settle_s` is over.
+
+    For an undo the intent is the one that is taken back, so its changes must be wanted again instead.
+    """
+    limits = journey.parts.limits
+    deadline = journey.parts.monotonic() + settle_s
+    pause = limits.poll_first_s
+    undoing = journey.ask.purpose == "undo"
+    for _ in range(limits.read_runs):
+        try:
+            again = await plan(journey)
+        except FabricError as unseen:
+            if journey.parts.monotonic() < deadline:
+                await asyncio.sleep(pause)
+                continue
+            return _unseen(error, unseen, unknown)
+        left = _not_undone(made, again.plan) if undoing else again.plan
+        if not left.changes:
+            # What was asked for is so, whatever a write along the way answered.
+            return Verified(Outcome.UNDONE if undoing else Outcome.CONVERGED, None, None, again.run)
+        if journey.parts.monotonic() >= deadline:
+            break
+        await asyncio.sleep(min(pause, max(0.0, deadline - journey.parts.monotonic())))
+        pause = min(pause * 2, limits.poll_most_s)
+    if error is None:
+        what = ", ".join(change.effect for change in left.changes[:5])
+        error = FabricError(Code.NOT_CONVERGED, f"{journey.target.name} still lacks: {what}")
+    return Verified(Outcome.FAILED, error, left, again.run)
+
+
+def same_change(one: Change, other: Change) -> bool:
+    """Whether two changes of different plans would do the same from the same state."""
+    return (one.effect, dict(one.args), one.before, one.after) == (
+        other.effect,
+        dict(other.args),
+        other.before,
+        other.after,
+    )
+
+
+def _not_undone(made: Plan, again: Plan) -> Plan:
+    """The inverses in `made` whose original change the adapter does not plan again: they have not taken."""
+    wanted = list(again.changes)
+    left = []
+    for change in made.changes:
+        original = next((other for other in wanted if _is_inverse(change, other)), None)
+        if original is None:
+            left.append(change)
+        else:
+            wanted.remove(original)
+    return Plan(changes=tuple(left))
+
+
+def _is_inverse(change: Change, original: Change) -> bool:
+    return (
+        change.inverse is not None
+        and change.inverse.effect == original.effect
+        and dict(change.inverse.args) == dict(original.args)
+        and change.after == original.before
+    )
+
+
+def _unseen(error: FabricError | None, unseen: FabricError, unknown: bool) -> Verified:
+    if unknown:
+        return Verified(Outcome.IN_DOUBT, FabricError(Code.IN_DOUBT, f"nothing can be seen: {unseen.message}"))
+    return Verified(Outcome.FAILED, error or unseen)

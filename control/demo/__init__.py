@@ -1,0 +1,1 @@
+"""What `ifctl demo` plays with: a simulated vMix on loopback."""

@@ -8,6 +8,7 @@ backtracking, and the schema is small with its references written out.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ import jsonschema
 from jsonschema import Draft202012Validator
 from pydantic_core import SchemaError, SchemaValidator
 
+from infrafabric.kernel import canonical
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["FORMATS", "MAX_NODES", "check_pattern", "check_schema"]
@@ -46,11 +48,21 @@ _REFERENCE = re.compile(r"#/\$defs/([A-Za-z0-9_.-]+)")
 
 def check_schema(schema: Mapping[str, Any], where: str) -> None:
     """Raise IF_ERR_MANIFEST_INVALID, naming the member below `where`, unless `schema` is of the kind told above."""
-    try:
-        Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        raise _invalid(".".join([where, *map(str, error.absolute_path)]), error.message[:200]) from None
+    problem = _problem(canonical.dumps(schema))
+    if problem is not None:
+        path, message = problem
+        raise _invalid(".".join((where, *path)), message)
     _Walk(schema, where).run()
+
+
+@functools.lru_cache(maxsize=1024)  # placeholders such as {"type": "string"} stand in every manifest
+def _problem(schema: bytes) -> tuple[tuple[str, ...], str] | None:
+    """Where and why the metaschema refuses, or None."""
+    try:
+        Draft202012Validator.check_schema(canonical.loads(schema))
+    except jsonschema.SchemaError as error:
+        return tuple(map(str, error.absolute_path)), error.message[:200]
+    return None
 
 
 def check_pattern(pattern: object, where: str) -> None:

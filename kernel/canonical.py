@@ -1,6 +1,6 @@
 """Canonical JSON: the one serialization that is hashed and signed (RFC 8785), and the digests made of it.
 
-Values are JSON values. Integers beyond ±(2^53-1), NaN, infinities and lone surrogates are refused. The fast path
+Values are JSON values. Whole numbers beyond ±(2^53-1), NaN, infinities and lone surrogates are refused. The fast path
 (orjson with sorted keys) is taken only where it provably gives the same bytes: no floats, ASCII keys.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -27,13 +28,20 @@ _MAX_INT = 2**53 - 1
 
 def _is_plain(value: object, depth: int) -> bool:
     """Whether orjson and RFC 8785 agree on `value`: no floats, keys in ASCII. Raises on what neither may serialize."""
-    if isinstance(value, str) or value is None or value is True or value is False:
+    if isinstance(value, str):
+        if not value.isascii():
+            value.encode()  # a lone surrogate has no UTF-8 form
+        return True
+    if value is None or value is True or value is False:
         return True
     if isinstance(value, int):
         if not -_MAX_INT <= value <= _MAX_INT:
             raise FabricError(Code.JSON_INVALID, f"the integer {value} is beyond 2^53-1")
         return True
     if isinstance(value, float):
+        # RFC 8785 writes an integral float below 1e21 like an integer, and so it would be read back as one.
+        if not math.isfinite(value) or (value.is_integer() and _MAX_INT < abs(value) < 1e21):
+            raise FabricError(Code.JSON_INVALID, f"the number {value} is beyond 2^53-1 or not finite")
         return False
     if depth >= MAX_DEPTH:
         raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}")

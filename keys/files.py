@@ -37,6 +37,10 @@ class Unfit(Exception):
     """The file is there but must not be relied on. The message says why, in words that follow its name."""
 
 
+class TooLong(Unfit):
+    """The file is larger than it may be."""
+
+
 class Exposed(Unfit):
     """Users other than the owner may do to the file what they must not."""
 
@@ -44,9 +48,9 @@ class Exposed(Unfit):
 def read_file(path: Path, limit: int, forbidden: int) -> bytes:
     """At most `limit` bytes of a regular file, which symbolic links may lead to.
 
-    Raises `Unfit` where it is no regular file or larger; `Exposed` (POSIX) where it grants one of the `forbidden` mode
-    bits or, if any are forbidden, belongs to a user other than root and this process's; OSError where it cannot be
-    read. What is checked is what is read: the checks are made on the open file.
+    Raises `Unfit` where it is no regular file, `TooLong` where it is larger, `Exposed` (POSIX) where it grants one of
+    the `forbidden` mode bits or, if any are forbidden, belongs to a user other than root and this process's; OSError
+    where it cannot be read. What is checked is what is read: the checks are made on the open file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
@@ -64,7 +68,7 @@ def read_file(path: Path, limit: int, forbidden: int) -> bytes:
     finally:
         os.close(descriptor)
     if len(data) > limit:
-        raise Unfit(f"is larger than {limit} bytes")
+        raise TooLong(f"is larger than {limit} bytes")
     return data
 
 

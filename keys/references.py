@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.keys.files import WRITERS, Exposed, Unfit, read_file
+from infrafabric.keys.files import WRITERS, TooLong, Unfit, read_file
 from infrafabric.keys.passphrase import VARIABLE
+from infrafabric.keys.vault import NAME
 
 __all__ = ["References"]
 
@@ -50,7 +51,7 @@ class References:
         scheme, _, name = reference.partition(":")
         match scheme:
             case "vault":
-                value = self._vault.get(name)
+                value = self._kept(name)
             case "env":
                 value = self._variable(name)
             case "file":
@@ -62,6 +63,11 @@ class References:
         except FabricError as error:
             raise FabricError(error.code, f"{reference}: {error.message}") from None
         return value
+
+    def _kept(self, name: str) -> str:
+        if NAME.fullmatch(name) is None:
+            raise FabricError(Code.SECRET_REFERENCE, "what follows vault: is no secret's name")
+        return self._vault.get(name)
 
     def _variable(self, name: str) -> str:
         if _ENV_NAME.fullmatch(name) is None:
@@ -80,11 +86,10 @@ def _file(name: str) -> str:
         raise FabricError(Code.SECRET_REFERENCE, "what follows file: is no absolute path")
     try:
         data = read_file(path, MAX_BYTES, WRITERS)
-    except Exposed as problem:
-        raise FabricError(Code.SECRET_FILE, f"{path} {problem}") from None
+    except TooLong as problem:
+        raise FabricError(Code.TOO_LARGE, f"{path} {problem}") from None
     except Unfit as problem:
-        code = Code.SECRET_FILE if not path.is_file() else Code.TOO_LARGE
-        raise FabricError(code, f"{path} {problem}") from None
+        raise FabricError(Code.SECRET_FILE, f"{path} {problem}") from None
     except OSError as error:
         raise FabricError(Code.SECRET_UNKNOWN, f"{path}: {error.strerror}") from None
     try:

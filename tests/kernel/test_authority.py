@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import pytest
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
 from infrafabric.kernel.authority import Authority, change_bytes
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import project
 from infrafabric.kernel.words.entries import GrantChanged, Kind, Signed, TalentChanged, TargetChanged
 from infrafabric.kernel.words.things import Grant, Talent, Target
-from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
 
 ORIGIN = "example.org/studio"
 OPERATOR = SigningKey(b"\x01" * 32)

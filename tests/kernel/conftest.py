@@ -1,0 +1,128 @@
+"""A small house to act on: a real HTTP server with lamps (a state) and a bell (an event), and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+
+@dataclass
+class Peer:
+    """The house. `writes` are the requests that reached it and were meant to change something, in order."""
+
+    port: int = 0
+    lamps: dict[str, bool] = field(default_factory=lambda: {"hall": False, "porch": False, "attic": False})
+    rings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    writes: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Idempotency key → ring id: a provider that honours keys."""
+    deaf: bool = False
+    """Says yes and does nothing."""
+    refuses: int = 0
+    """Answers writes with this status, and does nothing."""
+    hang_up: bool = False
+    """Does what is asked and drops the connection instead of answering."""
+    late: threading.Event | None = None
+    """Writes are answered when this is set."""
+    arrived: threading.Event = field(default_factory=threading.Event)
+    """Set when a write has arrived."""
+
+    def write(self, method: str, path: str, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
+        self.writes.append(f"{method} {path}")
+        self.arrived.set()
+        if self.refuses:
+            return self.refuses, {"error": "the house says no"}
+        parts = path.strip("/").split("/")
+        if method == "POST" and parts[0] == "lamps" and parts[1] in self.lamps:
+            if not self.deaf:
+                self.lamps[parts[1]] = body["on"]
+            return 200, {"lamp": parts[1]}
+        if method == "POST" and parts == ["bell"]:
+            if key and key in self.keys:
+                return 200, {"ring": {"id": self.keys[key]}}
+            ring = f"ring_{len(self.rings) + 1}"
+            self.rings[ring] = {"id": ring, "tone": body["tone"]}
+            if key:
+                self.keys[key] = ring
+            return 201, {"ring": {"id": ring}}
+        if method == "DELETE" and parts[0] == "rings" and parts[1] in self.rings:
+            del self.rings[parts[1]]
+            return 200, {}
+        return 404, {}
+
+    def read(self, path: str, query: dict[str, list[str]]) -> tuple[int, dict[str, Any]]:
+        self.reads.append(path)
+        if path == "/state":
+            return 200, {"lamps": dict(self.lamps), "reads": len(self.reads)}
+        if path == "/rings":
+            ring = self.keys.get(query.get("provider_key", [""])[0])
+            return (200, {"ring": self.rings[ring]}) if ring else (404, {})
+        return 404, {}
+
+
+def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            self._answer(*peer.read(url.path, parse_qs(url.query)))
+
+        def do_POST(self) -> None:
+            self._write()
+
+        def do_DELETE(self) -> None:
+            self._write()
+
+        def _write(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            key = self.headers.get("idempotency-key", "")
+            status, answer = peer.write(self.command, self.path, json.loads(body or b"{}"), key)
+            if peer.late is not None:
+                peer.late.wait(20)
+            if peer.hang_up:
+                self.close_connection = True
+                return
+            self._answer(status, answer)
+
+        def _answer(self, status: int, answer: dict[str, Any]) -> None:
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A kernel that is killed leaves its connections torn; that is the point of those tests."""
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    house = Peer()
+    with _Server(("127.0.0.1", 0), _handler(house)) as server:
+        house.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield house
+        finally:
+            server.shutdown()
+            thread.join()

@@ -23,8 +23,8 @@ from infrafabric.registry import plain_yaml, signing
 from infrafabric.registry.manifest import MANIFEST_FILE, MAX_BYTES, Document, parse, parse_draft
 
 __all__ = [
-    "MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "Bundle", "add_signature", "add_signatures", "open_bundle", "pack", "read_bundle",
-    "read_manifest", "sign_bundle", "write_bundle", "write_synced",
+    "MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "Bundle", "add_signature", "add_signatures", "open_bundle", "pack",
+    "read_bundle", "read_manifest", "sign_bundle", "write_bundle", "write_synced",
 ]  # fmt: skip
 
 MAX_FILE_BYTES = 32 << 20
@@ -132,7 +132,8 @@ def add_signature(bundle: Bundle, key: SigningKey) -> Bundle:
 
 
 def add_signatures(bundle: Bundle, signatures: Iterable[str]) -> Bundle:
-    """The bundle with these signatures too; each must be valid. Ed25519 has one signature a key, so none stands twice.
+    """The bundle with these signatures too; each must be valid. A key signs the same bytes the same way, so
+    signing twice adds nothing.
 
     Raises IF_ERR_SIGNATURE_INVALID.
     """

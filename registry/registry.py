@@ -14,7 +14,6 @@ from datetime import datetime
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Capability
 from infrafabric.kernel.words.manifest import Manifest
-from infrafabric.keys.signing import PublicKey
 from infrafabric.registry import signing
 from infrafabric.registry.bundle import Bundle
 from infrafabric.registry.entitlement import Claim, Entitlement, entitle
@@ -185,7 +184,8 @@ class AdapterRegistry:
     def _candidates(self, capability_id: str) -> tuple[str, ...]:
         """Digests of that id's bundles: those allowed first, higher versions first."""
         self._present()
-        if capability_id not in self._orders:
+        order = self._orders.get(capability_id, ())
+        if not order:
             installed = {digest: it.claim for digest, it in self._installed.items()}
             allowed = {
                 digest: version
@@ -198,14 +198,16 @@ class AdapterRegistry:
                 for digest, claim in installed.items()
                 if claim.id == capability_id and digest not in allowed
             }
-            self._orders[capability_id] = (*_highest_first(allowed), *_highest_first(others))
-        return self._orders[capability_id]
+            order = (*_highest_first(allowed), *_highest_first(others))
+            if order:  # ids that callers make up are not remembered
+                self._orders[capability_id] = order
+        return order
 
-    def _allowed_names(self) -> list[tuple[str, tuple[str, str]]]:
+    def _allowed_names(self) -> tuple[tuple[str, tuple[str, str]], ...]:
         """(digest, (id, version)) of the allow-list."""
         if self._trusted is None:
-            return []
-        return [(digest, _parted(name)) for name, digest in self._trusted.trust.allow.items()]
+            return ()
+        return tuple((digest, _parted(name)) for name, digest in self._trusted.trust.allow.items())
 
     def _load(self, digest: str) -> Capability:
         entitlement = self._entitled(digest)

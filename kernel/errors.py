@@ -91,6 +91,7 @@ class Code(StrEnum):
     MANIFEST_TOO_LARGE = _code("MANIFEST_TOO_LARGE", 413, "The manifest is larger than a manifest may be.", "Keep it below 256 KiB.")
     SCENARIO_INVALID = _code("SCENARIO_INVALID", 422, "The adapter's conformance.yaml is missing or malformed.", "Write one beside the manifest; docs/adapters/vmix.md shows what it holds.")
     BUNDLE_MISSING = _code("BUNDLE_MISSING", 404, "The bundle's files are not in the bundle store.", "Install the adapter again.")
+    BUNDLE_AMBIGUOUS = _code("BUNDLE_AMBIGUOUS", 400, "More than one installed bundle has that id and version.", "Name one: --digest DIGEST.", exit_code=2)
     BUNDLE_PATH = _code("BUNDLE_PATH", 422, "A file name or entrypoint leaves the bundle.", "Use plain relative names below the bundle's folder.")
     BUNDLE_FILE_CHANGED = _code("BUNDLE_FILE_CHANGED", 403, "A file is not the one that was signed.", "Take the bundle from its publisher again, or sign what you changed.")
     BUNDLE_FILE_MISSING = _code("BUNDLE_FILE_MISSING", 403, "A file that was signed is missing.", "Take the bundle from its publisher again.")
@@ -110,6 +111,7 @@ class Code(StrEnum):
     TRUST_ROLLBACK = _code("TRUST_ROLLBACK", 403, "The trust set is older than one already seen.", "Take the newest trust set; versions only rise.")
     TRUST_EXPIRED = _code("TRUST_EXPIRED", 403, "The trust set has expired.", "`ifctl trust renew --why \"…\"` with the root keys.")
     TRUST_THRESHOLD = _code("TRUST_THRESHOLD", 403, "Too few root keys signed the trust set.", "Have more of the root key holders sign it.")
+    OPERATOR_UNKNOWN = _code("OPERATOR_UNKNOWN", 403, "The home's operator key is not one that the trust set names.", "Have the root keys' holders name it in the trust set.")
 
     # --- the sandbox
     SANDBOX_UNAVAILABLE = _code("SANDBOX_UNAVAILABLE", 503, "The sandbox cannot start: its component or its confinement is missing.", "`ifctl doctor` says which; reinstalling builds the component.")

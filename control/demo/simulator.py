@@ -20,7 +20,7 @@ from typing import Any, Self
 from infrafabric.control.demo.simulator_actions import known_functions, perform
 from infrafabric.control.demo.simulator_desk import Desk
 from infrafabric.control.demo.simulator_http import serve_http
-from infrafabric.control.demo.simulator_state import VERSION, Studio, snapshot, standard_show
+from infrafabric.control.demo.simulator_state import BUSES, VERSION, AudioBus, Studio, snapshot, standard_show
 from infrafabric.control.demo.simulator_tcp import Subscribers, serve_tcp
 
 __all__ = ["Faults", "Request", "VmixSimulator", "peer"]
@@ -92,6 +92,11 @@ class VmixSimulator:
     def settings(self) -> Mapping[str, str]:
         """The settings of a target that is this simulator."""
         return {"VMIX_HOST": self.host, "VMIX_PORT": str(self.port)}
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """vMix has none."""
+        return {}
 
     @property
     def program(self) -> str:
@@ -220,8 +225,10 @@ class VmixSimulator:
 
 
 def peer() -> VmixSimulator:
-    """What a conformance scenario starts that names this module as its peer."""
-    return VmixSimulator(overlay_ms=100)
+    """What a conformance scenario starts that names this module as its peer: the standard show, all buses on."""
+    studio = standard_show()
+    studio.buses = {letter: AudioBus() for letter in BUSES}
+    return VmixSimulator(studio, overlay_ms=100)
 
 
 async def _run(host: str, port: int, tcp_port: int) -> None:

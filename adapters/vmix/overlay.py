@@ -1,0 +1,40 @@
+"""vmix.overlay: which input lies over the program on an overlay channel, or none.
+
+Uses the In and Out functions, which set; the functions without a suffix toggle and are not used. Both run the
+transition that is configured in vMix for the channel.
+"""
+
+from typing import Any
+
+from infrafabric.adapters.sdk import Adapter, Call, Change, Host, Plan, Refuse
+
+from .vmix_state import Input, read_state
+
+OFF = "off"
+
+
+class Overlay(Adapter):
+    async def plan(self, intent: dict[str, Any], host: Host) -> Plan:
+        state = await read_state(host)
+        channel, overlays = intent["channel"], state.overlays()
+        if channel not in overlays:
+            raise Refuse(f"this vMix has no overlay channel {channel}; it shows {', '.join(map(str, overlays))}")
+        shown = overlays[channel]
+        wanted = None if intent["input"] is None else state.find(intent["input"])
+        if wanted is shown:
+            return Plan()
+        name = f"overlay {channel}"
+        call = _setting(channel, wanted)
+        change = Change(
+            call.effect,
+            call.args,
+            before={name: str(shown or OFF)},
+            after={name: str(wanted or OFF)},
+            inverse=_setting(channel, shown),
+            summary=f"{name}: take {shown} off" if wanted is None else f"{name}: show {wanted}",
+        )
+        return Plan([change])
+
+
+def _setting(channel: int, shown: "Input | None") -> Call:
+    return Call(f"out_{channel}") if shown is None else Call(f"in_{channel}", {"Input": shown.key})

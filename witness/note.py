@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -90,7 +90,7 @@ class Verifier:
 
     @classmethod
     def parse(cls, vkey: str) -> Verifier:
-        """Raises IF_ERR_VKEY_INVALID for what is malformed, of another type, or carries the wrong key ID."""
+        """Raises IF_ERR_VKEY_INVALID for what is malformed, of another type, of low order, or has the wrong key ID."""
         parts = vkey.strip().split("+", 2)
         if len(parts) != 3:
             raise FabricError(Code.VKEY_INVALID, f"{vkey[:80]!r} is not of the form NAME+ID+KEY")
@@ -102,6 +102,8 @@ class Verifier:
             raise FabricError(Code.VKEY_INVALID, f"{vkey[:80]!r}: {error}") from None
         if not data or data[0] not in (ED25519, COSIGNATURE_V1) or len(data) != 1 + KEY_BYTES:
             raise FabricError(Code.VKEY_INVALID, f"the verifier key of {name} is not Ed25519")
+        if not crypto_core_ed25519_is_valid_point(data[1:]):
+            raise FabricError(Code.VKEY_INVALID, f"the verifier key of {name} is weak: anyone could sign for it")
         verifier = cls(name, data[1:], data[0])
         if verifier.id.hex() != identifier:
             raise FabricError(Code.VKEY_INVALID, f"the verifier key of {name} has another key's ID {identifier[:8]!r}")

@@ -1,0 +1,163 @@
+"""Anchors: checkpoints put where the log cannot take them back, and the cold check of a log against them.
+
+One directory belongs to one origin. A file is named after its tree size and is never overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from infrafabric.witness.leaf import Leaf
+from infrafabric.witness.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from infrafabric.witness.note import Verifier, split_note
+from infrafabric.witness.tiles import CHECKPOINT, WIDTH, sync_folder, tile_path, tile_widths, unbundle
+
+__all__ = ["AnchorReport", "verify_from_anchor", "write"]
+
+_SUFFIX = ".checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorReport:
+    """What a cold check found to be so."""
+
+    origin: str
+    size: int
+    root: bytes
+    anchors: tuple[int, ...]
+    """Sizes of the anchored trees, each the beginning of this one."""
+
+
+def write(head: SignedCheckpoint, directory: Path) -> Path:
+    """Write a checkpoint into `directory`; the file, also where the same checkpoint stood there before.
+
+    Raises IF_ERR_ANCHOR_EXISTS when the directory holds another root, or another log, of this size.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{head.size:020d}{_SUFFIX}"
+    new = directory / f".{path.name}.{os.getpid()}.new"
+    try:
+        with new.open("xb") as file:
+            file.write(head.note.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(new)  # fails where the name is taken, unlike a rename
+        except FileExistsError:
+            _same(path, head)
+    finally:
+        new.unlink(missing_ok=True)
+    sync_folder(directory)
+    return path
+
+
+def _same(path: Path, head: SignedCheckpoint) -> None:
+    try:
+        text, _ = split_note(path.read_bytes().decode())
+        found = Checkpoint.parse(text)
+    except (FabricError, UnicodeDecodeError):
+        raise FabricError(Code.ANCHOR_EXISTS, f"{path} holds something that is no checkpoint") from None
+    if found != head.checkpoint:
+        raise FabricError(Code.ANCHOR_EXISTS, f"{path} anchors another tree of {head.size} entries, of {found.origin}")
+
+
+def verify_from_anchor(anchors: Path, tiles: Path, vkey: str) -> AnchorReport:
+    """Check an exported log cold: its leaves and tiles lead to its signed checkpoint, and every anchored checkpoint is
+    the root of its first entries.
+
+    Raises IF_ERR_VKEY_INVALID, IF_ERR_NOTE_INVALID (a checkpoint not signed by that key), IF_ERR_ANCHOR_MISSING
+    (nothing anchored, or a file of the export is not there), IF_ERR_ANCHOR_MISMATCH.
+    """
+    verifier = Verifier.parse(vkey)
+    anchored = _anchored(anchors, verifier)
+    path = tiles / CHECKPOINT
+    head = open_checkpoint(_read(path), [verifier])
+    if anchored[-1].size > head.size:
+        raise FabricError(
+            Code.ANCHOR_MISMATCH, f"{anchored[-1].size} entries were anchored, the log has only {head.size}"
+        )
+    sizes = sorted({checkpoint.size for checkpoint in anchored} | {head.size})
+    roots = dict(_roots(tiles, head.size, sizes))
+    for checkpoint in anchored:
+        if roots[checkpoint.size] != checkpoint.root:
+            raise FabricError(
+                Code.ANCHOR_MISMATCH, f"the first {checkpoint.size} entries of the log are not those that were anchored"
+            )
+    if roots[head.size] != head.root:
+        raise FabricError(Code.ANCHOR_MISMATCH, "the exported entries do not lead to the exported checkpoint")
+    return AnchorReport(head.origin, head.size, head.root, tuple(checkpoint.size for checkpoint in anchored))
+
+
+def _anchored(directory: Path, verifier: Verifier) -> Sequence[SignedCheckpoint]:
+    """All checkpoints of the directory, the smallest first."""
+    found = []
+    for path in sorted(directory.glob(f"*{_SUFFIX}")):
+        try:
+            checkpoint = open_checkpoint(path.read_bytes(), [verifier])
+        except FabricError as error:
+            raise FabricError(Code.NOTE_INVALID, f"the anchor {path.name}: {error.message}") from None
+        if path.name != f"{checkpoint.size:020d}{_SUFFIX}":
+            raise FabricError(Code.ANCHOR_MISMATCH, f"the anchor {path.name} is of {checkpoint.size} entries")
+        found.append(checkpoint)
+    if not found:
+        raise FabricError(Code.ANCHOR_MISSING, f"{directory} holds no anchor")
+    return found
+
+
+def _roots(tiles: Path, size: int, sizes: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """The roots at the given sizes, from the leaves; every hash tile is compared on the way."""
+    nodes: dict[int, list[bytes]] = {}
+    frontier = Frontier()
+    if sizes[0] == 0:
+        yield 0, EMPTY_ROOT
+    for index, width in tile_widths(size, 0):
+        hashes = [leaf_hash(leaf) for leaf in _leaves(tiles, index, width)]
+        nodes[0] = hashes
+        _compare(tiles, 0, index, hashes)
+        start = index * WIDTH
+        for stop in [s for s in sizes if start < s < start + width]:
+            yield stop, frontier.grow(hashes[: stop - start]).root
+        growth = frontier.grow(hashes)
+        frontier = growth.frontier
+        if start + width in sizes:
+            yield start + width, frontier.root
+        for level, node, hash_ in growth.tiles:
+            row = nodes.setdefault(level // 8, [])
+            row.append(hash_)
+            if len(row) == WIDTH:
+                _compare(tiles, level // 8, node // WIDTH, row)
+                row.clear()
+    for level, row in nodes.items():
+        if level and row:
+            _compare(tiles, level, (size >> 8 * level) // WIDTH, row)
+
+
+def _leaves(tiles: Path, index: int, width: int) -> list[bytes]:
+    name = tile_path(None, index, width)
+    try:
+        leaves = unbundle(_read(tiles / name), width)
+        for leaf in leaves:
+            Leaf.parse(leaf)
+    except (ValueError, FabricError) as error:
+        if isinstance(error, FabricError) and error.code is not Code.RECEIPT_INVALID:
+            raise
+        raise FabricError(Code.ANCHOR_MISMATCH, f"{name}: {error}") from None
+    return leaves
+
+
+def _compare(tiles: Path, level: int, index: int, hashes: Sequence[bytes]) -> None:
+    name = tile_path(level, index, len(hashes))
+    if _read(tiles / name) != b"".join(hashes):
+        raise FabricError(Code.ANCHOR_MISMATCH, f"{name} does not hold the hashes of what is below it")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FabricError(Code.ANCHOR_MISSING, f"{path} is not there") from None

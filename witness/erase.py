@@ -1,0 +1,36 @@
+"""What erasing a body takes along, and what may not be erased."""
+
+from __future__ import annotations
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Project
+from infrafabric.kernel.words.entries import Kind
+from infrafabric.witness.facts import decode, project_facts
+from infrafabric.witness.leaf import Leaf
+from infrafabric.witness.store import Erasure, Reader
+
+__all__ = ["plan_erasure"]
+
+_KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED})
+_ENDS = frozenset({Kind.ACTION_CLOSED, Kind.ACTION_REFUSED})
+
+
+def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
+    """What is to be taken away with the body of entry `index`.
+
+    The facts that only this entry set go as well: an erased grant is no grant, an erased idempotency key no longer
+    protects. Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED (already), IF_ERR_ERASE_REFUSED (the action is open and
+    its recovery would need the body, or the entry accounts for an erasure or an origin).
+    """
+    row = reader.row(index)
+    if row is None:
+        raise FabricError(Code.ENTRY_UNKNOWN, f"the log has no entry {index}")
+    entry = decode(row)
+    if entry is None:
+        raise FabricError(Code.BODY_ERASED, f"the body of entry {index} was erased before")
+    if entry.kind in _KEPT:
+        raise FabricError(Code.ERASE_REFUSED, f"entry {index} is {entry.kind} and accounts for the log itself")
+    if row.action and not any(other.kind in _ENDS for other in reader.of_action(row.action)):
+        raise FabricError(Code.ERASE_REFUSED, f"entry {index} belongs to action {row.action}, which is open")
+    facts = project_facts(project, entry, index, Leaf.parse(row.leaf).at)
+    return Erasure(index, tuple({fact[:2]: None for fact in facts}))

@@ -1,0 +1,94 @@
+"""The log's fold: facts as the store keeps them, and how they are made again from stored bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Entry, Project
+from infrafabric.kernel.words.entries import BODIES, Body, Fact, Kind
+from infrafabric.witness.leaf import Leaf
+from infrafabric.witness.store import Reader, Row, StoreDamaged, StoredFact
+
+__all__ = ["StoreFacts", "decode", "fold", "project_facts"]
+
+
+class StoreFacts:
+    """Implements the kernel's port `Facts` over a reader of the calling thread."""
+
+    def __init__(self, reader: Callable[[], Reader]) -> None:
+        self._reader = reader
+
+    def get(self, table: str, key: str) -> Any | None:
+        """Raises IF_ERR_LOG_DAMAGED when the store cannot read it."""
+        try:
+            value = self._reader().fact(table, key)
+            return None if value is None else orjson.loads(value)
+        except (StoreDamaged, orjson.JSONDecodeError) as error:
+            raise _unreadable(table, error) from error
+
+    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
+        """Raises IF_ERR_LOG_DAMAGED when the store cannot read them."""
+        try:
+            return [(key, orjson.loads(value)) for key, value in self._reader().facts(table, prefix)]
+        except (StoreDamaged, orjson.JSONDecodeError) as error:
+            raise _unreadable(table, error) from error
+
+
+def _unreadable(table: str, error: Exception) -> FabricError:
+    return FabricError(Code.LOG_DAMAGED, f"the facts {table} cannot be read: {error}")
+
+
+def project_facts(project: Project, entry: Entry, index: int, at: str) -> list[StoredFact]:
+    """The facts of one entry as they are stored. Raises what `project` raises, IF_ERR_JSON_INVALID for a bad value."""
+    return [_stored(fact, index) for fact in project(entry, index, at)]
+
+
+def _stored(fact: Fact, index: int) -> StoredFact:
+    try:
+        fact.key.encode()
+    except UnicodeEncodeError:
+        raise FabricError(Code.JSON_INVALID, f"a key of the facts {fact.table} is not Unicode") from None
+    return StoredFact(fact.table, fact.key, None if fact.value is None else dumps(fact.value), index)
+
+
+def decode(row: Row) -> Entry | None:
+    """The entry that was appended; None when its body was erased. Raises IF_ERR_LOG_DAMAGED."""
+    if row.body is None or row.actor is None:
+        return None
+    try:
+        kind = Kind(row.kind)
+        body = BODIES.get(kind, Body).model_validate_json(row.body)
+    except ValueError as error:
+        raise FabricError(Code.LOG_DAMAGED, f"entry {row.number} does not read as {row.kind}: {error}") from None
+    return Entry(kind, body, row.action, row.actor)
+
+
+def fold(rows: Iterable[Row], erased: Callable[[int], Sequence[tuple[str, str]]], project: Project) -> list[StoredFact]:
+    """All facts, made from the stored entries alone, in order of table and key.
+
+    An erased entry takes the facts away that it once set: what it said is gone, also from here.
+    """
+    facts: dict[tuple[str, str], StoredFact] = {}
+    for row in rows:
+        entry = decode(row)
+        if entry is None:
+            for pair in erased(row.number):
+                facts.pop(pair, None)
+            continue
+        for fact in project_facts(project, entry, row.number, Leaf.parse(row.leaf).at):
+            if fact.value is None:
+                facts.pop(fact[:2], None)
+            else:
+                facts[fact[:2]] = fact
+    return [facts[pair] for pair in sorted(facts, key=lambda pair: (pair[0].encode(), pair[1].encode()))]
+
+
+def words(body: Mapping[str, Any], actor: str) -> tuple[str, str, str, str, str]:
+    """The columns of a body: trace, talent, target, capability, actor."""
+    capability = body.get("capability", "")
+    return body["trace"], body["talent"], body["target"], capability if isinstance(capability, str) else "", actor

@@ -1,0 +1,59 @@
+"""Finding entries, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.witness.leaf import Leaf, parse_at
+from infrafabric.witness.startup import check_row
+from infrafabric.witness.store import Query, Reader
+
+__all__ = ["Found", "find"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry that a query found. `actor` and `body` are None once erased."""
+
+    index: int
+    at: str
+    kind: str
+    action: str
+    actor: str | None
+    seq: int
+    body: Mapping[str, Any] | None
+
+
+def find(reader: Reader, query: Query, size: int) -> Sequence[Found]:
+    """Entries below `size` that fit, each checked against its leaf hash and commitment. Raises IF_ERR_LOG_DAMAGED.
+
+    Times rise along the log, so `since` is found by bisection.
+    """
+    first = 0 if query.since is None else _first_since(reader, query.since, size)
+    found = []
+    for row in reader.find(query, first):
+        if row.number >= size:
+            continue
+        leaf = check_row(row)
+        body = None if row.body is None else orjson.loads(row.body)
+        found.append(Found(row.number, leaf.at, row.kind, row.action, row.actor, leaf.seq, body))
+    return found
+
+
+def _first_since(reader: Reader, since: int, size: int) -> int:
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        row = reader.row(middle)
+        if row is None:
+            raise FabricError(Code.LOG_DAMAGED, f"entry {middle} is missing")
+        if parse_at(Leaf.parse(row.leaf).at) < since:
+            low = middle + 1
+        else:
+            high = middle
+    return low

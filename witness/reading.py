@@ -1,0 +1,227 @@
+"""Asking a log: entries, proofs, receipts, checkpoints. Nothing is written, so any process may do it at any time.
+
+Whatever is answered about an entry was read from the store, hashed, and followed up to the signed root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Facts, Project
+from infrafabric.kernel.words.entries import Kind
+from infrafabric.witness import anchor, audit, query, receipt, tiles, tlog_proof
+from infrafabric.witness.checkpoint import SignedCheckpoint
+from infrafabric.witness.facts import StoreFacts
+from infrafabric.witness.leaf import Leaf
+from infrafabric.witness.limits import Limits
+from infrafabric.witness.merkle import verify_inclusion
+from infrafabric.witness.note import Verifier
+from infrafabric.witness.proofs import Tree
+from infrafabric.witness.sqlite_reader import SqliteReader
+from infrafabric.witness.startup import check_row, open_state
+from infrafabric.witness.store import Query, Reader, Row, StoreDamaged
+
+__all__ = ["LogReading", "Stored"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An entry as it lies in the store, checked against the signed root. `body` and `salt` are None once erased."""
+
+    index: int
+    leaf: bytes
+    body: bytes | None
+    salt: bytes | None
+
+    @property
+    def parsed(self) -> Leaf:
+        return Leaf.parse(self.leaf)
+
+
+class LogReading:
+    """A log that is only read. `public` is the log's key; `readers` makes a reader for the thread that calls it."""
+
+    def __init__(
+        self,
+        readers: Callable[[], Reader],
+        public: bytes,
+        *,
+        development: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
+        self._readers = readers
+        self._public = public
+        self._development = development
+        self._limits = limits if limits is not None else Limits()
+        self._reader = readers()
+        self._tree = Tree(self._reader)
+        self._seen: SignedCheckpoint | None = None
+        self._facts = StoreFacts(lambda: self._reader)
+
+    @classmethod
+    def at(cls, path: Path, public: bytes, *, development: bool = False, limits: Limits | None = None) -> LogReading:
+        """The log in the SQLite file `path`, also while a kernel writes it.
+
+        Raises IF_ERR_HOME_MISSING, IF_ERR_LOG_DAMAGED.
+        """
+        return cls(lambda: SqliteReader(path), public, development=development, limits=limits)
+
+    # --- the whole
+
+    @property
+    def facts(self) -> Facts:
+        return self._facts
+
+    @property
+    def head(self) -> SignedCheckpoint:
+        """The latest checkpoint, verified. Raises IF_ERR_ENTRY_UNKNOWN while the log is empty, IF_ERR_LOG_DAMAGED."""
+        try:
+            state = self._reader.state()
+            if state is not None and self._seen is not None and state.note == self._seen.note:
+                return self._seen
+            self._seen = open_state(self._reader, self._public)
+        except StoreDamaged as error:
+            raise FabricError(Code.LOG_DAMAGED, f"the log cannot be read: {error}") from error
+        if self._seen is None:
+            raise FabricError(Code.ENTRY_UNKNOWN, "the log is empty")
+        return self._seen
+
+    @property
+    def origin(self) -> str:
+        return self.head.origin
+
+    @property
+    def size(self) -> int:
+        return self.head.size
+
+    @property
+    def vkey(self) -> str:
+        """The line that verifiers are given."""
+        return str(Verifier(self.origin, self._public))
+
+    def checkpoint(self) -> str:
+        """The latest signed note."""
+        return self.head.note
+
+    # --- proofs
+
+    def inclusion(self, index: int) -> Sequence[bytes]:
+        """Inclusion proof of an entry in the latest checkpoint's tree. Raises IF_ERR_ENTRY_UNKNOWN."""
+        return self._guarded(lambda: self._tree.inclusion(index, self.head.size))
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Proof that the tree of `new` entries begins with the tree of `old`.
+
+        Raises IF_ERR_ENTRY_UNKNOWN for a size that the log has not reached, IF_ERR_USAGE unless 0 < old <= new.
+        """
+        size = self.head.size
+        if new > size:
+            raise FabricError(Code.ENTRY_UNKNOWN, f"the log has {size} entries, not {new}")
+        return self._guarded(lambda: self._tree.consistency(old, new))
+
+    def tlog_proof(self, index: int) -> str:
+        """The proof of one entry as a `tlog-proof` file, its leaf in the `extra` line."""
+        head = self.head
+        stored = self.entry(index)
+        return tlog_proof.TlogProof(index, tuple(self.inclusion(index)), head.note, stored.leaf).encode()
+
+    # --- entries
+
+    def entry(self, index: int) -> Stored:
+        """Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_LOG_DAMAGED."""
+        head = self.head
+        row = self._guarded(lambda: self._reader.row(index)) if 0 <= index < head.size else None
+        if row is None:
+            raise FabricError(Code.ENTRY_UNKNOWN, f"entry {index} is not in the log of size {head.size}")
+        self._prove(row, head)
+        return Stored(row.number, row.leaf, row.body, row.salt)
+
+    def entries(self, action: str) -> Sequence[tuple[int, Kind, Mapping[str, Any] | None]]:
+        """Index, kind and body (None: erased) of an action's entries, in order. Raises IF_ERR_LOG_DAMAGED."""
+        head = self.head
+        found: list[tuple[int, Kind, Mapping[str, Any] | None]] = []
+        for row in self._of_action(action, head):
+            self._prove(row, head)
+            found.append((row.number, Kind(row.kind), None if row.body is None else orjson.loads(row.body)))
+        return found
+
+    async def receipt(self, action: str) -> bytes:
+        """The receipt of an action: JSON bytes, see `receipt.encode`.
+
+        Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_LOG_DAMAGED.
+        """
+        head = self.head
+        opened = []
+        for row in self._of_action(action, head):
+            proof = self._prove(row, head)
+            opened.append(receipt.OpenedEntry(row.number, row.leaf, tuple(proof), row.body, row.salt))
+        if not opened:
+            raise FabricError(Code.ACTION_UNKNOWN, f"no entry of the log belongs to action {action[:60]!r}")
+        return receipt.encode(receipt.Receipt(head.origin, head.note, tuple(opened), self._development))
+
+    def find(self, wanted: Query) -> Sequence[query.Found]:
+        """Entries that fit, newest first, each checked. Raises IF_ERR_USAGE for more than are answered at once."""
+        if not 1 <= wanted.limit <= self._limits.found_entries:
+            raise FabricError(Code.USAGE, f"a query answers 1 to {self._limits.found_entries} entries")
+        head = self.head
+        return self._guarded(lambda: query.find(self._reader, wanted, head.size))
+
+    def _of_action(self, action: str, head: SignedCheckpoint) -> Sequence[Row]:
+        return [row for row in self._guarded(lambda: self._reader.of_action(action)) if row.number < head.size]
+
+    def _prove(self, row: Row, head: SignedCheckpoint) -> Sequence[bytes]:
+        """The row's inclusion proof, after the row's bytes were found to lead to the signed root."""
+        check_row(row)
+        proof = self._guarded(lambda: self._tree.inclusion(row.number, head.size))
+        try:
+            verify_inclusion(row.number, head.size, row.hash, proof, head.root)
+        except FabricError as error:
+            raise FabricError(Code.LOG_DAMAGED, f"entry {row.number}: {error.message}") from None
+        return proof
+
+    def _guarded(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except StoreDamaged as error:
+            raise FabricError(Code.LOG_DAMAGED, f"the log cannot be read: {error}") from error
+
+    # --- what takes long
+
+    async def audit(self, project: Project | None = None, pseudonym_key: bytes | None = None) -> audit.Report:
+        """Read every stored byte again; see `audit.audit`."""
+        head = self.head
+        return await self._in_thread(lambda reader: audit.audit(reader, head, project, pseudonym_key))
+
+    async def export(self, directory: Path) -> int:
+        """Bring a static `tlog-tiles` directory up to the latest checkpoint; how many files were written."""
+        head = self.head
+        verifier = Verifier(head.origin, self._public)
+        return await self._in_thread(lambda reader: tiles.export(reader, head, verifier, directory))
+
+    def anchor(self, directory: Path) -> Path:
+        """Write the latest checkpoint where it is never overwritten; see `anchor.write`."""
+        return anchor.write(self.head, directory)
+
+    async def _in_thread(self, work: Callable[[Reader], T]) -> T:
+        def run() -> T:
+            reader = self._readers()
+            try:
+                return work(reader)
+            except StoreDamaged as error:
+                raise FabricError(Code.LOG_DAMAGED, f"the log cannot be read: {error}") from error
+            finally:
+                reader.close()
+
+        return await asyncio.to_thread(run)
+
+    async def close(self) -> None:
+        self._reader.close()

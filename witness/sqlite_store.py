@@ -1,0 +1,242 @@
+"""The log's store in one SQLite file (WAL, `synchronous=FULL`).
+
+Durable means: the WAL was synced before `commit` returns. A second thread copies the WAL into the database, so that an
+append does not pay for it. `secure_delete` is on: what is erased is overwritten with zeros.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.witness.sqlite_reader import SqliteReader, connect
+from infrafabric.witness.store import Commit, StoredFact, StoreFailed, StoreFull
+
+__all__ = ["SqliteStore"]
+
+FORMAT = 1
+"""`user_version` of the file."""
+APPLICATION = 0x49464C47
+"""`application_id`: IFLG."""
+WAL_BYTES = 64 << 20
+"""Beyond this the writer itself empties the WAL: under steady load the other thread never catches it at rest."""
+CHECKPOINT_EVERY_S = 0.1
+RESERVE_BYTES = 16 << 20
+"""Held back in a file of its own: room for the closing entries (at most 1 MiB each) of what is under way."""
+DISK_CHECK_S = 0.25
+
+_SCHEMA = """
+CREATE TABLE entry (
+    i INTEGER PRIMARY KEY, hash BLOB NOT NULL, leaf BLOB NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL,
+    trace TEXT, talent TEXT, target TEXT, capability TEXT, actor TEXT, salt BLOB, body BLOB
+);
+CREATE INDEX entry_action ON entry(action) WHERE action <> '';
+CREATE INDEX entry_trace ON entry(trace) WHERE trace <> '';
+CREATE INDEX entry_kind ON entry(kind);
+CREATE TABLE node (level INTEGER, i INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, i)) WITHOUT ROWID;
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1), origin TEXT NOT NULL, size INTEGER NOT NULL, note TEXT NOT NULL
+);
+CREATE TABLE actor (pseudonym TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE fact (
+    table_name TEXT, key TEXT, value BLOB NOT NULL, i INTEGER NOT NULL, PRIMARY KEY (table_name, key)
+) WITHOUT ROWID;
+CREATE TABLE erased (i INTEGER, table_name TEXT, key TEXT, PRIMARY KEY (i, table_name, key)) WITHOUT ROWID;
+"""
+_COLUMNS = 12
+# One statement for many rows: each statement gives up the interpreter lock, and a busy event loop is slow to return it.
+_CHUNKS = [
+    (count, "INSERT INTO entry VALUES " + ",".join([f"({','.join('?' * _COLUMNS)})"] * count))  # noqa: S608 - fixed text
+    for count in (64, 16, 4, 1)
+]
+
+
+class SqliteStore:
+    """A store in the file `path`, made if it is not there. `before_sync` is called ahead of each durable commit."""
+
+    def __init__(self, path: Path, *, before_sync: Callable[[], None] | None = None) -> None:
+        self.path = path
+        self._before_sync = before_sync
+        self._reserve = path.with_name(path.name + ".reserve")
+        self._free = (0.0, 0)
+        self._failure: Exception | None = None
+        self._writer = self._open()
+        self.restore_reserve()
+        self._stop = threading.Event()
+        self._checkpointer = threading.Thread(target=self._checkpoint_forever, name="log-checkpointer", daemon=True)
+        self._checkpointer.start()
+
+    def _open(self) -> sqlite3.Connection:
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            db = connect(self.path)
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > FORMAT:
+                raise FabricError(
+                    Code.HOME_VERSION, f"the log {self.path.name} is of format {version}, known is {FORMAT}"
+                )
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute("PRAGMA wal_autocheckpoint=0")
+            db.execute("PRAGMA secure_delete=ON")
+            db.execute("PRAGMA cache_size=-65536")  # 64 MiB: the index on trace is written at random places
+            if version == 0:
+                marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};"
+                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT")
+        except sqlite3.Error as error:
+            raise FabricError(Code.LOG_DAMAGED, f"the log {self.path.name} cannot be opened: {error}") from None
+        return db
+
+    # --- writing
+
+    def commit(self, commit: Commit) -> None:
+        if self._failure is not None:
+            raise StoreFailed(f"copying the WAL failed: {self._failure}")
+        db = self._writer
+        execute = db.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            rows = commit.rows
+            done = 0
+            for count, statement in _CHUNKS:
+                while len(rows) - done >= count:
+                    execute(statement, tuple(chain.from_iterable(rows[done : done + count])))
+                    done += count
+            if commit.nodes:
+                db.executemany("INSERT INTO node VALUES (?,?,?)", commit.nodes)
+            for erasure in commit.erasures:
+                self._erase(erasure.index, erasure.keys)
+            if commit.facts:
+                self._write_facts(commit.facts)
+            if commit.forget_actors:
+                execute("DELETE FROM actor")
+            for actor in commit.actors:
+                execute("INSERT INTO actor VALUES (?,?) ON CONFLICT DO UPDATE SET seq=excluded.seq", actor)
+            execute("INSERT OR REPLACE INTO state VALUES (1,?,?,?)", commit.state)
+            self._sync()
+        except sqlite3.Error as error:
+            self._roll_back(error)
+        self._trim_wal()
+
+    def _erase(self, index: int, keys: Sequence[tuple[str, str]]) -> None:
+        db = self._writer
+        db.execute(
+            "UPDATE entry SET trace=NULL, talent=NULL, target=NULL, capability=NULL, actor=NULL, salt=NULL, body=NULL"
+            " WHERE i=?",
+            (index,),
+        )
+        for table, key in keys:
+            db.execute("DELETE FROM fact WHERE table_name=? AND key=? AND i=?", (table, key, index))
+        db.executemany("INSERT OR IGNORE INTO erased VALUES (?,?,?)", [(index, *pair) for pair in keys])
+
+    def _write_facts(self, facts: Sequence[StoredFact]) -> None:
+        last = {(fact.table, fact.key): fact for fact in facts}
+        for fact in last.values():
+            if fact.value is None:
+                self._writer.execute("DELETE FROM fact WHERE table_name=? AND key=?", fact[:2])
+            else:
+                self._writer.execute(
+                    "INSERT INTO fact VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET value=excluded.value, i=excluded.i",
+                    fact,
+                )
+
+    def replace_facts(self, facts: Sequence[StoredFact]) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("DELETE FROM fact")
+            self._write_facts(facts)
+            self._sync()
+        except sqlite3.Error as error:
+            self._roll_back(error)
+
+    def _sync(self) -> None:
+        if self._before_sync is not None:
+            self._before_sync()
+        self._writer.execute("COMMIT")
+
+    def _roll_back(self, error: sqlite3.Error) -> None:
+        if self._writer.in_transaction:
+            try:
+                self._writer.execute("ROLLBACK")
+            except sqlite3.Error as second:
+                raise StoreFailed(f"{error}; rolling back: {second}") from error
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise StoreFull(str(error)) from error
+        raise StoreFailed(str(error)) from error
+
+    # --- the WAL
+
+    def _trim_wal(self) -> None:
+        wal = self.path.with_name(self.path.name + "-wal")
+        if wal.stat().st_size > WAL_BYTES:
+            self._checkpoint(self._writer, "TRUNCATE")
+
+    def _checkpoint_forever(self) -> None:
+        try:
+            db = connect(self.path)
+            db.execute("PRAGMA synchronous=FULL")
+            while not self._stop.wait(CHECKPOINT_EVERY_S):
+                self._checkpoint(db, "PASSIVE")
+            db.close()
+        except sqlite3.Error as error:  # the next commit raises it
+            self._failure = error
+
+    @staticmethod
+    def _checkpoint(db: sqlite3.Connection, mode: str) -> bool:
+        """Copy the WAL into the database; False when someone is in the way or the disk is full, so that it is left."""
+        try:
+            return not db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]
+        except sqlite3.Error as error:
+            # The WAL stays whole, and commits go on as long as it has room to grow: nothing is lost.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+                sqlite3.SQLITE_FULL,
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            ):
+                return False
+            raise
+
+    def purge(self) -> bool:
+        return self._checkpoint(self._writer, "TRUNCATE")
+
+    # --- room
+
+    def free_bytes(self) -> int:
+        now = time.monotonic()
+        if now - self._free[0] > DISK_CHECK_S or self._free[0] == 0.0:
+            self._free = (now, shutil.disk_usage(self.path.parent).free)
+        return self._free[1]
+
+    def release_reserve(self) -> None:
+        self._reserve.unlink(missing_ok=True)
+
+    def restore_reserve(self) -> None:
+        if self._reserve.exists() or shutil.disk_usage(self.path.parent).free < 4 * RESERVE_BYTES:
+            return
+        new = self._reserve.with_name(self._reserve.name + ".new")
+        with new.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            else:
+                for _ in range(RESERVE_BYTES >> 20):
+                    file.write(bytes(1 << 20))
+        new.replace(self._reserve)
+
+    # --- the rest
+
+    def reader(self) -> SqliteReader:
+        return SqliteReader(self.path)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._checkpointer.join()
+        self._writer.close()

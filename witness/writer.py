@@ -1,0 +1,326 @@
+"""Appending: many submissions become one transaction, one tree, one signed checkpoint. Runs in one thread.
+
+The order is the promise: the transaction is durable, then the checkpoint slot, then anyone is told. Memory changes only
+after both, so a transaction that fails leaves the tree as it was.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Appended, Entry, Project
+from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from infrafabric.witness.erase import plan_erasure
+from infrafabric.witness.facts import fold, project_facts
+from infrafabric.witness.leaf import format_at, leaf_bytes, pseudonym
+from infrafabric.witness.limits import CLOSING, Limits
+from infrafabric.witness.merkle import Growth
+from infrafabric.witness.note import Signer, check_name
+from infrafabric.witness.slots import Slots
+from infrafabric.witness.startup import Start
+from infrafabric.witness.store import Commit, Erasure, Reader, Row, State, Store, StoredFact, StoreFailed, StoreFull
+
+__all__ = ["Outcome", "Proven", "Submission", "Writer"]
+
+ACTORS_KEPT = 65_536
+"""Pseudonyms and sequence numbers held in memory; the others are looked up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven(Appended):
+    """An appended entry with the proof that it is in the log, as of its own commit."""
+
+    leaf: bytes
+    proof: tuple[bytes, ...]
+    checkpoint: str
+    """The signed note that the proof leads to."""
+
+
+Outcome = tuple[Appended, ...] | FabricError
+
+
+@dataclass(slots=True, eq=False)
+class Submission:
+    """Entries that go in together or not at all, with their bodies as they are stored and their body columns."""
+
+    entries: tuple[Entry, ...]
+    bodies: tuple[bytes, ...]
+    columns: tuple[tuple[str, str, str, str, str], ...]
+    prove: bool = False
+    erases: int | None = None
+    """The body to take away in the same transaction."""
+
+    @property
+    def closing(self) -> bool:
+        return all(entry.kind in CLOSING for entry in self.entries)
+
+
+@dataclass(slots=True)
+class _Batch:
+    at: str
+    rows: list[Row] = field(default_factory=list)
+    hashes: list[bytes] = field(default_factory=list)
+    facts: list[StoredFact] = field(default_factory=list)
+    sequence: dict[str, int] = field(default_factory=dict)
+    erasures: list[Erasure] = field(default_factory=list)
+    begins_origin: bool = False
+
+
+class Writer:
+    """The log's state while it grows. `random` gives salts and nonces; only test vectors need another source."""
+
+    def __init__(
+        self,
+        store: Store,
+        slots: Slots,
+        signer: Signer,
+        pseudonym_key: bytes,
+        project: Project,
+        clock: Callable[[], float],
+        limits: Limits,
+        start: Start,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store, self._slots, self._signer = store, slots, signer
+        self._pseudonym_key, self._project, self._clock, self._limits = pseudonym_key, project, clock, limits
+        self._random = random
+        self.origin = start.origin
+        self.head = start.head
+        self.stopped = start.stopped
+        self._frontier = start.frontier
+        self._last_at = start.last_at
+        self._at = (-1, "")
+        self._actors: dict[str, str] = {}
+        self._sequence: dict[str, int] = {}
+        self._released = False
+        self._opened_reader: Reader | None = None
+
+    @property
+    def _reader(self) -> Reader:
+        if self._opened_reader is None:
+            self._opened_reader = self._store.reader()
+        return self._opened_reader
+
+    def close(self) -> None:
+        if self._opened_reader is not None:
+            self._opened_reader.close()
+
+    # --- what is admitted
+
+    def commit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Append them in one transaction, those apart that must be refused. Never raises; after a failure of which the
+        outcome is unknown it stops."""
+        if self.stopped is not None:
+            return [self.stopped] * len(submissions)
+        try:
+            refusals = {
+                id(submission): refusal
+                for submission in submissions
+                if (refusal := self._refusal(submission)) is not None
+            }
+            outcomes = self._write_or_make_room([s for s in submissions if id(s) not in refusals]) | refusals
+        except Exception as error:  # whatever it was, memory and store may differ now
+            self.stopped = FabricError(Code.LOG_STOPPED, f"appending failed: {error}")
+            self.stopped.__cause__ = error
+            return [self.stopped] * len(submissions)
+        return [outcomes[id(submission)] for submission in submissions]
+
+    def _refusal(self, submission: Submission) -> FabricError | None:
+        if submission.closing:
+            return None
+        behind = self._last_at / 1000 - self._clock()
+        if behind > self._limits.clock_back_s:
+            return FabricError(Code.LOG_CLOCK, f"the clock is {behind:.1f} s behind the last entry")
+        free = self._store.free_bytes()
+        if free < self._limits.disk_reserve_bytes:
+            reserve = self._limits.disk_reserve_bytes
+            return FabricError(
+                Code.DISK_FULL, f"{free >> 20} MiB are free on the log's disk, {reserve >> 20} are kept back"
+            )
+        if self._released and free > 2 * self._limits.disk_reserve_bytes:
+            self._store.restore_reserve()
+            self._released = False
+        return None
+
+    def _write_or_make_room(self, submissions: Sequence[Submission]) -> dict[int, Outcome]:
+        try:
+            return self._write(submissions)
+        except StoreFull as full:
+            error = FabricError(Code.DISK_FULL, f"the log could not be written: {full}")
+        outcomes: dict[int, Outcome] = {id(submission): error for submission in submissions}
+        closing = [submission for submission in submissions if submission.closing]
+        if closing:
+            self._store.release_reserve()
+            self._released = True
+            try:
+                outcomes |= self._write(closing)
+            except StoreFull as full:
+                error = FabricError(Code.DISK_FULL, f"not even what closes work in hand could be written: {full}")
+                outcomes |= {id(submission): error for submission in closing}
+        return outcomes
+
+    # --- one transaction
+
+    def _write(self, submissions: Sequence[Submission]) -> dict[int, Outcome]:
+        batch, outcomes = self._stage(submissions)
+        if not batch.rows:
+            return outcomes
+        growth, head = self._commit(batch)
+        at, size, number = batch.at, head.size, growth.before
+        for submission in submissions:
+            if id(submission) in outcomes:
+                continue
+            after = number + len(submission.entries)
+            if submission.prove:
+                leaves = [batch.rows[index - growth.before].leaf for index in range(number, after)]
+                outcomes[id(submission)] = tuple(
+                    Proven(index, at, size, leaf, growth.inclusion(index), head.note)
+                    for index, leaf in zip(range(number, after), leaves, strict=True)
+                )
+            else:
+                outcomes[id(submission)] = tuple(Appended(index, at, size) for index in range(number, after))
+            number = after
+        return outcomes
+
+    def _stage(self, submissions: Sequence[Submission]) -> tuple[_Batch, dict[int, Outcome]]:
+        batch = _Batch(self._now())
+        outcomes: dict[int, Outcome] = {}
+        for submission in submissions:
+            number = self._frontier.size + len(batch.rows)
+            try:
+                facts = [
+                    fact
+                    for index, entry in enumerate(submission.entries, number)
+                    for fact in project_facts(self._project, entry, index, batch.at)
+                ]
+                if submission.erases is not None:
+                    batch.erasures.append(self._plan_erasure(submission.erases, batch))
+            except FabricError as error:
+                outcomes[id(submission)] = error
+                continue
+            except Exception as error:  # a fault in the fold is this submission's alone
+                fault = FabricError(Code.INTERNAL, f"the fold failed: {type(error).__name__}: {error}")
+                fault.__cause__ = error
+                outcomes[id(submission)] = fault
+                continue
+            batch.facts += facts
+            self._add_rows(batch, submission, number)
+        return batch, outcomes
+
+    def _plan_erasure(self, index: int, batch: _Batch) -> Erasure:
+        if any(erasure.index == index for erasure in batch.erasures):
+            raise FabricError(Code.BODY_ERASED, f"the body of entry {index} was erased before")
+        return plan_erasure(self._reader, self._project, index)
+
+    def _add_rows(self, batch: _Batch, submission: Submission, number: int) -> None:
+        at, sequence, rows, hashes = batch.at, batch.sequence, batch.rows, batch.hashes
+        random = self._random(48 * len(submission.entries))
+        offset = 0
+        for entry, body, columns in zip(submission.entries, submission.bodies, submission.columns, strict=True):
+            salt, nonce = random[offset : offset + 32], random[offset + 32 : offset + 48]
+            offset += 48
+            actor = self._actors.get(entry.actor) or self._pseudonym(entry.actor)
+            seq = (sequence.get(actor) or (0 if batch.begins_origin else self._last_sequence(actor))) + 1
+            sequence[actor] = seq
+            commitment = sha256(b"infrafabric-body-v1\n" + salt + body).digest()
+            leaf = leaf_bytes(
+                entry.action,
+                actor,
+                at,
+                urlsafe_b64encode(commitment)[:43].decode("ascii"),
+                entry.kind.value,
+                urlsafe_b64encode(nonce)[:22].decode("ascii"),
+                seq,
+            )
+            hash_ = sha256(b"\x00" + leaf).digest()
+            hashes.append(hash_)
+            rows.append(Row(number, hash_, leaf, entry.kind.value, entry.action, *columns, salt, body))
+            number += 1
+
+    def _commit(self, batch: _Batch) -> tuple[Growth, SignedCheckpoint]:
+        growth = self._frontier.grow(batch.hashes)
+        head = sign_checkpoint(Checkpoint(self.origin, growth.frontier.size, growth.root), self._signer)
+        self._store.commit(
+            Commit(
+                State(head.origin, head.size, head.note),
+                batch.rows,
+                growth.tiles,
+                batch.facts,
+                tuple(batch.sequence.items()),
+                batch.erasures,
+                batch.begins_origin,
+            )
+        )
+        self._slots.write(head.note)
+        self._frontier, self.head = growth.frontier, head
+        self._sequence.update(batch.sequence)
+        if len(self._sequence) > ACTORS_KEPT:
+            self._sequence.clear()
+        self._last_at = self._at[0]
+        return growth, head
+
+    # --- time and actors
+
+    def _now(self) -> str:
+        milliseconds = max(int(self._clock() * 1000), self._last_at)
+        if milliseconds != self._at[0]:
+            self._at = (milliseconds, format_at(milliseconds))
+        return self._at[1]
+
+    def _pseudonym(self, talent: str) -> str:
+        if len(self._actors) >= ACTORS_KEPT:
+            self._actors.clear()
+        name = self._actors[talent] = pseudonym(self._pseudonym_key, talent)
+        return name
+
+    def _last_sequence(self, actor: str) -> int:
+        return self._sequence.get(actor) or self._reader.sequence(actor)
+
+    # --- what an operator asks for
+
+    def open_origin(self, origin: str, submission: Submission) -> Appended:
+        """Go on with the stored tree under another origin, after it was rolled back. Sequence numbers begin again.
+
+        Raises IF_ERR_USAGE unless the log is stopped for having been rolled back and `origin` is new.
+        """
+        if self.stopped is None or self.stopped.code is not Code.LOG_ROLLED_BACK:
+            raise FabricError(Code.USAGE, "a new origin is opened only for a log that was rolled back")
+        if check_name(origin) == self.origin:
+            raise FabricError(Code.USAGE, f"{origin} is the origin that was rolled back; a new one needs a new name")
+        batch = _Batch(self._now(), begins_origin=True)
+        number = self._frontier.size
+        batch.facts = project_facts(self._project, submission.entries[0], number, batch.at)
+        self._add_rows(batch, submission, number)
+        before, self.origin = self.origin, origin
+        self._sequence.clear()
+        try:
+            _, head = self._commit(batch)
+        except StoreFull as error:
+            self.origin = before
+            raise FabricError(Code.DISK_FULL, f"the log could not be written: {error}") from error
+        except (StoreFailed, OSError) as error:
+            self.stopped = FabricError(Code.LOG_STOPPED, f"appending failed: {error}")
+            raise self.stopped from error
+        self.stopped = None
+        return Appended(number, batch.at, head.size)
+
+    def rebuild_facts(self) -> int:
+        """Make all facts again from the stored bodies, put them in the place of the present ones, and count them."""
+        size = self._frontier.size
+        facts = fold(self._reader.rows(0, size), self._reader.erased_keys, self._project)
+        try:
+            self._store.replace_facts(facts)
+        except StoreFull as error:
+            raise FabricError(Code.DISK_FULL, f"the facts could not be written: {error}") from error
+        except StoreFailed as error:
+            self.stopped = FabricError(Code.LOG_STOPPED, f"writing facts failed: {error}")
+            raise self.stopped from error
+        return len(facts)
+
+    def purge(self) -> bool:
+        return self._store.purge()

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from infrafabric.control.changes import adopt
+from infrafabric.control.home import Home
+from infrafabric.control.house import House, Mode, open_house
+from infrafabric.control.making import make_home
+from infrafabric.control.operator import OPERATOR
+from infrafabric.kernel.ask import Ask, Purpose
+from infrafabric.kernel.words.names import capability_id, new_trace_id
+from infrafabric.kernel.words.things import AddressClass, Grant, Target
+from infrafabric.keys.passphrase import Passphrase
+from infrafabric.registry.bundle import sign_bundle
+from infrafabric.registry.trust import sign_trust
+from infrafabric.registry.trust_edit import add_publisher, allow
 
 
 @dataclass
@@ -126,3 +143,83 @@ def peer() -> Iterator[Peer]:
         finally:
             server.shutdown()
             thread.join()
+
+
+HOUSE = Path(__file__).with_name("house")
+CAPABILITIES = ("lamps", "bell", "chime", "gong")
+TARGET = "house@home"
+NOBODY = Passphrase(environ={})
+
+
+@dataclass
+class World:
+    """A development home with the house's adapters installed, allowed and granted to its operator."""
+
+    home: Home
+    peer: Peer
+
+    def opened(self, mode: Mode = "acting") -> AbstractAsyncContextManager[House]:
+        return open_house(self.home, mode, passphrase=NOBODY)
+
+    def ask(self, capability: str, intent: dict[str, Any], purpose: Purpose = "apply", **more: Any) -> Ask:
+        members = {"why": "the test says so", "talent": OPERATOR, "target": TARGET, **more}
+        return Ask(capability=capability_id(capability), intent=intent, purpose=purpose, **members)
+
+    def lamps(self, purpose: Purpose = "apply", /, **lamps: bool) -> Ask:
+        return self.ask("house.lamps", {"lamps": lamps}, purpose)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a kernel process of its own on this home, which dies where it is told to."""
+        return [sys.executable, str(Path(__file__).with_name("kernel_process.py")), str(self.home.root), *arguments]
+
+    async def adopt(self, house: House, capability: str, manifest_file: str, folder: Path = HOUSE) -> str:
+        """Sign, install and allow a capability; its bundle's digest."""
+        bundle = sign_bundle(folder, manifest_file, house.keystore.load("publisher"))
+        house.bundles.install(bundle)
+        house.registry.refresh()
+        manifest = bundle.manifest
+        trust = allow(house.trusted.trust, manifest.id, manifest.version, bundle.digest)
+        await adopt(
+            house, sign_trust(trust, house.keystore.load("root")), f"allow {capability}", "test", new_trace_id()
+        )
+        return bundle.digest
+
+    async def grant(self, house: House, capability: str, change: Literal["set", "revoked"] = "set") -> None:
+        operator = house.operator(new_trace_id())
+        grant = Grant(talent=OPERATOR, capability=capability_id(capability), target=TARGET)
+        await house.record(operator.grant(grant, "test", change))
+
+    async def move(self, house: House, port: int) -> None:
+        """Say where the house is."""
+        target = Target(name=TARGET, settings={"HOUSE_PORT": str(port)}, allow_addresses=(AddressClass.LOOPBACK,))
+        await house.record(house.operator(new_trace_id()).target(target, "test"))
+
+
+@pytest.fixture(scope="session")
+async def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with everything but the house's address, its component compiled: copied for each test."""
+    root = tmp_path_factory.mktemp("homes") / "furnished"
+    await make_home(
+        root, "development", origin="example.org/tests", passphrase=NOBODY, export_root=None, trace=new_trace_id(),
+        tell=lambda text: None,
+    )  # fmt: skip
+    world = World(Home.open(root), Peer())
+    async with world.opened("acting") as house:
+        publisher = house.keystore.public("publisher")
+        trust = add_publisher(house.trusted.trust, "tester", [publisher], ["house.*"])
+        signed = sign_trust(trust, house.keystore.load("root"))
+        await adopt(house, signed, "publisher tester", "test", new_trace_id())
+        for name in CAPABILITIES:
+            await world.adopt(house, name, f"{name}.yaml")
+            await world.grant(house, f"house.{name}")
+    return root
+
+
+@pytest.fixture
+async def world(furnished: Path, peer: Peer, tmp_path: Path) -> World:
+    root = tmp_path / "home"
+    shutil.copytree(furnished, root)
+    made = World(Home.open(root), peer)
+    async with made.opened("operating") as house:
+        await made.move(house, peer.port)
+    return made

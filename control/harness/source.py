@@ -43,7 +43,7 @@ def read_source(folder: Path, manifest_file: str) -> Source:
 def native_class(source: Source) -> type[Adapter]:
     """The adapter's class, imported into this very process: its code runs with all that the caller may do.
 
-    For code that is one's own. Raises IF_ERR_ENTRYPOINT_INVALID; what the module raises passes through.
+    For code that is one's own. Raises IF_ERR_ENTRYPOINT_INVALID, also with what the module raises.
     """
     file, _, name = source.manifest.entrypoint.partition(":")
     if not file.endswith(".py") or file not in source.files:
@@ -51,7 +51,10 @@ def native_class(source: Source) -> type[Adapter]:
     package = ModuleType(f"_infrafabric_harness_{next(_numbers)}")
     package.__path__ = [str(source.folder)]
     sys.modules[package.__name__] = package
-    module = importlib.import_module(f"{package.__name__}.{file.removesuffix('.py').replace('/', '.')}")
+    try:
+        module = importlib.import_module(f"{package.__name__}.{file.removesuffix('.py').replace('/', '.')}")
+    except Exception as error:
+        raise FabricError(Code.ENTRYPOINT_INVALID, f"{file}: {type(error).__name__}: {error}") from error
     found = getattr(module, name, None)
     if not (isinstance(found, type) and issubclass(found, Adapter)):
         raise FabricError(Code.ENTRYPOINT_INVALID, f"{file} has no Adapter called {name}")

@@ -9,33 +9,34 @@ deliberate obfuscation are not covered.
 from __future__ import annotations
 
 import base64
-import html
+import html.entities
 import json
 import re
-from urllib.parse import unquote
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
-__all__ = ["DEPTH", "forms", "normal", "pattern", "unescaped", "views"]
+__all__ = ["DEPTH", "Traced", "forms", "itself", "normal", "traced", "unescaped", "views"]
 
 DEPTH = 3
 """How many layers of escapes are undone."""
 MIN_NORMAL = 6
 """A normal form shorter than this says too little to be searched for."""
 
-_BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([\\/\"'bfnrt]))")
-_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
+def forms(secret: str) -> dict[str, bool]:
+    """The texts that hold the whole of `secret`, each with whether it was cut out of base64.
 
-def forms(secret: str) -> list[str]:
-    """The texts that hold the whole of `secret`, longest first. Hex is in lower case: look for it in lowered text."""
-    found = {secret}
+    Those leave out the characters at their ends that depend on what stands beside the secret. Hex is in lower case.
+    """
+    found = {secret: False}
     for plain in (secret, json.dumps(secret)[1:-1]):
         data = plain.encode("utf-8")
-        found |= {data.hex(), data.decode("latin-1")}
+        found |= {data.hex(): False, data.decode("latin-1"): False}
         for before in range(3):
             core = _aligned(data, before)
-            found |= {core, core.translate(_URLSAFE)}
-    return sorted(found, key=lambda form: (-len(form), form))
+            found |= {core: True, core.translate(_URLSAFE): True}
+    return found
 
 
 _URLSAFE = str.maketrans("+/", "-_")
@@ -49,12 +50,9 @@ def _aligned(data: bytes, before: int) -> str:
 
 def unescaped(text: str) -> str:
     """`text` with one layer of each escape undone and all white space, also in the form of `+`, dropped."""
-    if "&" in text:
-        text = html.unescape(text)
-    if "%" in text:
-        text = unquote(text)
-    if "\\" in text:
-        text = _SURROGATES.sub(_joined, _BACKSLASH.sub(_meant, text))
+    for sign, escape, meaning in _ESCAPES:
+        if sign in text:
+            text = escape.sub(meaning, text)
     return "".join(text.replace("+", " ").split())
 
 
@@ -70,58 +68,98 @@ def views(text: str) -> list[str]:
 
 
 def normal(secret: str) -> str:
-    """`secret` with all escapes undone that it seems to have itself: what is compared in the last resort."""
+    """`secret` with all escapes undone that it seems to have itself."""
     return views(secret)[-1]
 
 
-def pattern(form: str) -> str:
-    """A regular expression for `form` with any of its characters escaped, and white space anywhere."""
-    parts = []
-    for run in re.findall(r"\\+|[^\\\s+]", form):
-        parts.append(_slashes(len(run)) if run[0] == "\\" else _character(run))
-    return _IGNORED.join(parts)
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A view whose characters know where they come from: `text[i]` stands for `starts[i]:ends[i]` of the original."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where the characters from `start` to before `end` stand in the original."""
+        return self.starts[start], self.ends[end - 1]
 
 
-_IGNORED = (
-    r"(?:[\s+]|%(?:25)*(?:20|2[bB]|0[9aAdD])|&#(?:32|43|[xX]2[0bB]);"
-    r"|\\{1,8}(?:[nrt]|(?:u00|x)(?:20|2[bB]|0[9aAdD])))*"
+def itself(text: str) -> Traced:
+    """`text` as a view of itself."""
+    return Traced(text, list(range(len(text))), list(range(1, len(text) + 1)))
+
+
+def traced(text: str) -> list[Traced]:
+    """The views of `text`, traced. Slower than `views` by far: for text that is known to hold something."""
+    found = [itself(text)]
+    for _ in range(DEPTH):
+        after = found[-1]
+        for sign, escape, meaning in _ESCAPES:
+            if sign in after.text:
+                after = _substituted(after, escape, meaning)
+        after = _substituted(after, _SPACE, _nothing)
+        if after.text == found[-1].text:
+            break
+        found.append(after)
+    return found
+
+
+def _substituted(view: Traced, escape: re.Pattern[str], meaning: _Meaning) -> Traced:
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    done = 0
+    for match in escape.finditer(view.text):
+        start, end = match.span()
+        meant = meaning(match)
+        parts += [view.text[done:start], meant]
+        starts += view.starts[done:start] + [view.starts[start]] * len(meant)
+        ends += view.ends[done:start] + [view.ends[end - 1]] * len(meant)
+        done = end
+    return Traced("".join([*parts, view.text[done:]]), starts + view.starts[done:], ends + view.ends[done:])
+
+
+def _entity(match: re.Match[str]) -> str:
+    body = match[1]
+    if body[0] != "#":
+        return html.entities.html5.get(f"{body};", match[0])
+    code = int(body[2:], 16) if body[1] in "xX" else int(body[1:])
+    return chr(code) if code <= sys.maxunicode else match[0]
+
+
+def _percent(match: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(match[0].replace("%", "")).decode("utf-8")
+    except UnicodeDecodeError:
+        return match[0]
+
+
+def _backslash(match: re.Match[str]) -> str:
+    if match[1]:
+        return bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
+    if match[3]:
+        code = int(match[3][1:], 16)
+        return chr(code) if code <= sys.maxunicode else match[0]
+    return _SHORT.get(match[4], match[4])
+
+
+def _nothing(_: re.Match[str]) -> str:
+    return ""
+
+
+_Meaning = Callable[[re.Match[str]], str]
+_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_H, _NEXT = "[0-9a-fA-F]", "%[89abAB][0-9a-fA-F]"
+_PERCENT = f"%[0-7]{_H}|%[c-dC-D]{_H}{_NEXT}|%[eE]{_H}(?:{_NEXT}){{2}}|%[fF][0-4](?:{_NEXT}){{3}}"
+_BACKSLASH = (
+    rf"\\u([dD][89abAB]{_H}{{2}})\\u([dD][c-fC-F]{_H}{{2}})"
+    rf"|\\(u{_H}{{4}}|U{_H}{{8}}|x{_H}{{2}})|\\([\\/\"'bfnrt])"
 )
-"""White space and `+`, which `unescaped` drops, in all their escapes."""
-
-
-def _slashes(count: int) -> str:
-    """A run of backslashes as one repeat: a sequence of repeats would take exponential time on hostile text."""
-    return rf"(?:\\|%(?:25)*5[cC]|&#0*92;|&#[xX]0*5[cC];){{{count},{8 * count}}}"
-
-
-def _character(char: str) -> str:
-    code = ord(char)
-    data = char.encode("utf-8", "surrogatepass")
-    units = char.encode("utf-16-be", "surrogatepass")
-    ways = [
-        r"\\{0,8}" + re.escape(char) if char in "\"'/" else re.escape(char),
-        "".join(f"%(?:25)*{byte:02x}" for byte in data),
-        "".join(rf"\\{{1,8}}u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2)),
-        rf"\\{{1,8}}U{code:08x}",
-        "".join(rf"\\{{1,8}}x{byte:02x}" for byte in data),
-        f"&#0*{code};",
-        f"&#x0*{code:x};",
-    ]
-    if code < 0x100:
-        ways.append(rf"\\{{1,8}}x{code:02x}")
-    if (named := html.escape(char)) != char:
-        ways.append(re.escape(named))
-    # Only the escapes' hex digits are free in case, the character itself is not.
-    return f"(?:{ways[0]}|(?i:{'|'.join(ways[1:])}))"
-
-
-def _meant(match: re.Match[str]) -> str:
-    digits = match[1] or match[2] or match[3]
-    if digits is None:
-        return _SHORT.get(match[4], match[4])
-    code = int(digits, 16)
-    return chr(code) if code <= 0x10FFFF else match[0]
-
-
-def _joined(match: re.Match[str]) -> str:
-    return match[0].encode("utf-16", "surrogatepass").decode("utf-16")
+_SPACE = re.compile(r"[\s+]+")
+# A sign that all escapes of a kind have, the escape of one character, what it means.
+_ESCAPES: tuple[tuple[str, re.Pattern[str], _Meaning], ...] = (
+    ("&", re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"), _entity),
+    ("%", re.compile(_PERCENT), _percent),
+    ("\\", re.compile(_BACKSLASH), _backslash),
+)

@@ -6,15 +6,15 @@ it cannot cut out precisely it masks whole: after `redact`, `found` is false.
 
 from __future__ import annotations
 
-import functools
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.keys import disguises
+from infrafabric.keys.disguises import Traced
 
 __all__ = ["MASK", "MIN_CHARACTERS", "SecretRedactor", "check_secret"]
 
@@ -24,8 +24,6 @@ MIN_CHARACTERS = 8
 MAX_LINE = 500
 LONG_LINE = 32
 """A line of a secret of several lines (a PEM file) is masked by itself too when it is this long."""
-MAX_PATTERN = 512
-"""A form longer than this is not cut out of escaped text: the text is masked whole."""
 
 
 def check_secret(value: str) -> None:
@@ -49,9 +47,8 @@ class _Needle:
     form: str
     also: tuple[str, ...]
     """The form, and what it becomes as escapes are undone."""
-    whole: bool
-    """Whether it is the value itself. Others are widened when masked: base64 leaves out the characters at its ends
-    that the value decides only in part."""
+    base64: bool
+    """Whether it is a piece of base64, to be masked with the characters beside it that it decides in part."""
     hex: bool
     """Whether the form is hex digits, whose case does not matter."""
 
@@ -81,7 +78,7 @@ class SecretRedactor:
         check_secret(value)
         lines = [line for line in value.split("\n") if len(line.strip()) >= LONG_LINE and not line.startswith("-----")]
         parts = {value, *map(str.strip, lines)}
-        made = [_needle(form, form == part) for part in parts for form in disguises.forms(part)]
+        made = [_needle(form, base64) for part in parts for form, base64 in disguises.forms(part).items()]
         with self._lock:
             known = self._known
             if value in known.secrets:
@@ -99,12 +96,10 @@ class SecretRedactor:
         hits = self._hits(text)
         if not hits:
             return text
-        spans = [span for needle in hits for span in _plain_spans(text, needle)]
-        masked = _cut(text, spans)
+        masked = _cut(text, _spans(disguises.itself(text), hits))
         if not self.found(masked):
             return masked
-        spans += [span for needle in hits for span in _escaped_spans(text, needle)]
-        masked = _cut(text, spans)
+        masked = _cut(text, (span for view in disguises.traced(text) for span in _spans(view, hits)))
         return MASK if self.found(masked) else masked
 
     def redact_json(self, value: Any) -> Any:
@@ -138,7 +133,7 @@ class SecretRedactor:
         hits: dict[str, _Needle] = {}
         for view in disguises.views(text):
             hits |= {needle.form: needle for form, needle in known.exact if form in view}
-            lowered = view.lower()
+            lowered = view.translate(_LOWER)
             hits |= {needle.form: needle for form, needle in known.hex if form in lowered}
         return list(hits.values())
 
@@ -146,46 +141,37 @@ class SecretRedactor:
         return f"SecretRedactor({len(self._known.secrets)} secrets)"
 
 
-def _needle(form: str, whole: bool) -> _Needle:
+def _needle(form: str, base64: bool) -> _Needle:
     also = tuple(view for view in disguises.views(form) if view == form or len(view) >= disguises.MIN_NORMAL)
-    return _Needle(form, also, whole, _HEX.fullmatch(form) is not None)
+    return _Needle(form, also, base64, _HEX.fullmatch(form) is not None)
 
 
 _HEX = re.compile("[0-9a-f]{8,}")
 
 
-def _plain_spans(text: str, needle: _Needle) -> list[tuple[int, int]]:
-    """Where the form stands in the text as it is."""
-    spans = []
-    for form in needle.also:
-        at = text.find(form)
-        while at >= 0:
-            start, end = at, at + len(form)
-            if not needle.whole:
-                start -= _is_base64(text[start - 1 : start])
-                end += _is_base64(text[end : end + 1])
-            spans.append((start, end))
-            at = text.find(form, at + 1)
-    return spans
+_LOWER = str.maketrans("ABCDEF", "abcdef")
 
 
-def _escaped_spans(text: str, needle: _Needle) -> list[tuple[int, int]]:
-    """Where the form stands in the text with any of its characters escaped."""
-    if len(needle.form) > MAX_PATTERN:
-        return []
-    return [match.span() for match in _compiled(needle.form, needle.hex).finditer(text)]
+def _spans(view: Traced, needles: list[_Needle]) -> Iterator[tuple[int, int]]:
+    """Where in the original of `view` the needles stand, as far as this view shows them."""
+    for needle in needles:
+        text = view.text.translate(_LOWER) if needle.hex else view.text
+        for form in needle.also:
+            at = text.find(form)
+            while at >= 0:
+                start, end = at, at + len(form)
+                if needle.base64:
+                    start -= _is_base64(text[start - 1 : start])
+                    end += _is_base64(text[end : end + 1])
+                yield view.span(start, end)
+                at = text.find(form, at + 1)
 
 
 def _is_base64(char: str) -> bool:
     return char.isascii() and (char.isalnum() or char in ("+", "/", "-", "_"))
 
 
-@functools.lru_cache(maxsize=1024)
-def _compiled(form: str, any_case: bool) -> re.Pattern[str]:
-    return re.compile(disguises.pattern(form), re.IGNORECASE if any_case else 0)
-
-
-def _cut(text: str, spans: list[tuple[int, int]]) -> str:
+def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """`text` with the union of `spans` masked."""
     parts: list[str] = []
     done = 0

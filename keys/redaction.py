@@ -37,7 +37,9 @@ def check_secret(value: str) -> None:
     except UnicodeEncodeError:
         raise FabricError(Code.SECRET_NOT_TEXT, "a secret holds a lone surrogate") from None
     if len(disguises.normal(value)) < MIN_CHARACTERS:
-        raise FabricError(Code.SECRET_TOO_SHORT, f"a secret has fewer than {MIN_CHARACTERS} characters")
+        raise FabricError(
+            Code.SECRET_TOO_SHORT, f"a secret has fewer than {MIN_CHARACTERS} characters besides white space"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from infrafabric.kernel.applying import operator_records
 from infrafabric.kernel.ask import Ask
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.parts import Journey, Parts
+from infrafabric.kernel.parts import Journey, Parts, program_of
 from infrafabric.kernel.ports import Question
 from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.words.plan import Decision, Verdict
@@ -47,6 +47,7 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
         talent=talent,
         target=target,
         capability=capability,
+        program=program_of(capability),
         driver=parts.driver(capability.manifest.driver),
         secrets={},
         watcher=watcher,

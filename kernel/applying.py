@@ -13,7 +13,7 @@ from typing import Any, Literal
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey, provider_key, to_the_end
-from infrafabric.kernel.planning import Planned, Reader, guest_run, refuse_secrets
+from infrafabric.kernel.planning import Planned, Reader, refuse_secrets
 from infrafabric.kernel.ports import DriverCall
 from infrafabric.kernel.results import resolve
 from infrafabric.kernel.stations import Station
@@ -49,16 +49,14 @@ async def apply(journey: Journey, planned: Planned, applied: Applied) -> None:
     try:
         if journey.parts.chassis.orders(journey.program):
             argument = {
-                "op": "apply",
                 "plan": planned.plan.as_json(),
                 "intent": dict(journey.ask.intent),
                 "dry_run": dry_run,
-                "seed": planned.seed,
             }
             run = await journey.parts.chassis.run(
                 journey.program, "apply", argument, seed=planned.seed, perform=performer.answer
             )
-            applied.run = guest_run(journey, run, "apply", argument)
+            applied.run = run.recorded()
         else:
             for change in planned.plan.changes:
                 answer = await performer.perform(change.id)

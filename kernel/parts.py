@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from infrafabric.kernel.ask import Ask
 from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.canonical import sha256
-from infrafabric.kernel.chassis import Chassis, Program
+from infrafabric.kernel.chassis.chassis import Chassis
+from infrafabric.kernel.chassis.program import Program
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Capability, Driver, DriverCall, Entry, Governor, Guard, Log, Redactor, Registry
 from infrafabric.kernel.ports import Secrets as SecretsPort
@@ -21,7 +22,7 @@ from infrafabric.kernel.words.entries import Body, Kind
 from infrafabric.kernel.words.manifest import Effect
 from infrafabric.kernel.words.things import Talent, Target
 
-__all__ = ["Journey", "KernelLimits", "Parts", "to_the_end"]
+__all__ = ["Journey", "KernelLimits", "Parts", "program_of", "provider_key", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -79,22 +80,12 @@ class Journey:
     talent: Talent
     target: Target
     capability: Capability
+    program: Program
     driver: Driver
     secrets: Mapping[str, str] = field(repr=False)
     records: tuple[str, ...] = ()
     """Digests of the operator's records that it rests on: talent, target, grant."""
     watcher: OnStation | None = None
-
-    @property
-    def program(self) -> Program:
-        manifest = self.capability.manifest
-        return Program(
-            adapter=self.capability.digest,
-            publisher=self.capability.publisher,
-            runtime=manifest.runtime,
-            entrypoint=manifest.entrypoint,
-            files=self.capability.files,
-        )
 
     @property
     def common(self) -> dict[str, Any]:
@@ -141,6 +132,18 @@ class Journey:
 
 
 _MAY_REFUSE = frozenset({Station.RECEIVED, Station.RESOLVED, Station.PLANNED, Station.DECIDED})
+
+
+def program_of(capability: Capability) -> Program:
+    """The capability's code, as the sandbox is given it."""
+    manifest = capability.manifest
+    return Program(
+        adapter=capability.digest,
+        publisher=capability.publisher,
+        runtime=manifest.runtime,
+        entrypoint=manifest.entrypoint,
+        files=capability.files,
+    )
 
 
 def provider_key(action: str, change: str) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
-from infrafabric.kernel.canonical import dumps, sha256
-from infrafabric.kernel.chassis import Run
+from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.results import check_references
@@ -24,7 +23,6 @@ __all__ = [
     "check_plan",
     "cost_of",
     "digest_context",
-    "guest_run",
     "hazards_of",
     "plan",
     "records_of",
@@ -54,7 +52,7 @@ async def plan(journey: Journey, seed: int | None = None) -> Planned:
     address = await journey.driver.address(journey.capability.manifest, journey.target)
     started = parts.monotonic()
     seed = secrets.randbits(48) if seed is None else seed
-    argument = {"op": "plan", "intent": dict(journey.ask.intent), "seed": seed}
+    argument = {"intent": dict(journey.ask.intent)}
     reader = Reader(journey)
     run = await parts.chassis.run(journey.program, "plan", argument, seed=seed, perform=reader.answer)
     try:
@@ -66,7 +64,7 @@ async def plan(journey: Journey, seed: int | None = None) -> Planned:
     requests = check_plan(journey, made)
     return Planned(
         plan=made,
-        run=guest_run(journey, run, "plan", argument),
+        run=run.recorded(),
         address=address,
         requests=requests,
         hazards=hazards_of(journey, made),
@@ -159,21 +157,6 @@ def cost_of(journey: Journey, made: Plan) -> Cost:
     if stated is None or stated.currency != least.currency or stated.amount < least.amount:
         return least
     return stated
-
-
-def guest_run(journey: Journey, run: Run, op: Literal["plan", "apply"], argument: dict[str, Any]) -> GuestRun:
-    """The record from which the run can be replayed."""
-    return GuestRun(
-        op=op,
-        adapter=journey.capability.digest,
-        runtime=run.runtime,
-        seed=run.seed,
-        argument=sha256(dumps(argument)),
-        requests=run.requests,
-        answers=run.answers,
-        result=sha256(dumps(run.done)),
-        cpu_ms=round(run.cpu_ms, 3),
-    )
 
 
 def refuse_secrets(journey: Journey, value: Any, where: str) -> None:

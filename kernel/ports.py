@@ -196,7 +196,8 @@ class Facts(Protocol):
 
 
 class Log(Protocol):
-    origin: str
+    @property
+    def origin(self) -> str: ...
 
     @property
     def facts(self) -> Facts: ...

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from infrafabric.kernel.canonical import dumps, sha256
-from infrafabric.kernel.chassis import Program
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
-from infrafabric.kernel.parts import Parts
+from infrafabric.kernel.parts import Parts, program_of
 from infrafabric.kernel.words.entries import ActionPlanned, ActionReceived, GuestRun
 from infrafabric.kernel.words.plan import changes_digest, context_digest
 
@@ -40,19 +38,10 @@ async def replay(parts: Parts, action: str) -> Replayed:
     if planned.runtime != parts.chassis.runtime_digest:
         raise FabricError(Code.REPLAY_UNAVAILABLE, f"{action} ran on component {planned.runtime}, which is not here")
     capability = parts.registry.recorded(planned.capability, planned.adapter)
-    manifest = capability.manifest
-    program = Program(
-        adapter=capability.digest,
-        publisher=capability.publisher,
-        runtime=manifest.runtime,
-        entrypoint=manifest.entrypoint,
-        files=capability.files,
-    )
+    program = program_of(capability)
     await parts.chassis.load(program)
     runs = _runs(history, received, planned)
-    for name, recorded, argument in runs:
-        if sha256(dumps(argument)) != recorded.argument:
-            raise FabricError(Code.REPLAY_DIVERGED, f"{name}: what is on record as asked is not what the run got")
+    for _, recorded, argument in runs:
         await parts.chassis.replay(program, argument, recorded)
     changes, context = _digests(received, planned)
     for name, made, recorded_digest in (
@@ -77,19 +66,17 @@ def _runs(
     intent = dict(received.intent)
     runs: list[tuple[str, GuestRun, dict[str, Any]]] = []
     if planned.run is not None:
-        runs.append(("plan", planned.run, {"op": "plan", "intent": intent, "seed": planned.run.seed}))
+        runs.append(("plan", planned.run, {"intent": intent}))
     closed = history.closed
     if closed is not None and closed.apply_run is not None:
         argument = {
-            "op": "apply",
             "plan": planned.plan.as_json(),
             "intent": intent,
             "dry_run": received.purpose == "dry_run",
-            "seed": closed.apply_run.seed,
         }
         runs.append(("apply", closed.apply_run, argument))
     if closed is not None and closed.verify_run is not None:
-        runs.append(("verify", closed.verify_run, {"op": "plan", "intent": intent, "seed": closed.verify_run.seed}))
+        runs.append(("verify", closed.verify_run, {"intent": intent}))
     return runs
 
 

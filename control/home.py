@@ -6,7 +6,7 @@
       lock                taken by the one kernel that has the home open
       keys/               private keys, a file each
       vault/              secrets, one age-format file
-      trust/              trust.json, and every earlier version beside it
+      trust/              the trust sets, a file a version; the log says which one holds
       bundles/            signed bundles by digest
       witness/            log.db, and slots: the latest checkpoints outside the database
       cache/              compiled components; may be deleted
@@ -32,7 +32,7 @@ from typing import Literal, TypedDict
 from infrafabric.control.lock import HomeLock
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["FORMAT", "MIGRATIONS", "Home", "chosen_home"]
+__all__ = ["FORMAT", "MIGRATIONS", "Home", "Kind", "chosen_home", "write_atomically"]
 
 Kind = Literal["development", "production"]
 
@@ -70,7 +70,8 @@ class Home:
     root: Path
     kind: Kind
     origin: str
-    """Origin of the home's log: a schema-less URL that is the log's name."""
+    """Origin under which the home's log began: a schema-less URL that is the log's name."""
+    format: int = FORMAT
 
     @property
     def is_development(self) -> bool:
@@ -85,16 +86,12 @@ class Home:
         return self.root / "keys"
 
     @property
-    def vault(self) -> Path:
-        return self.root / "vault"
+    def vault_file(self) -> Path:
+        return self.root / "vault" / "secrets.age"
 
     @property
     def trust(self) -> Path:
         return self.root / "trust"
-
-    @property
-    def trust_file(self) -> Path:
-        return self.trust / "trust.json"
 
     @property
     def bundles(self) -> Path:
@@ -125,7 +122,7 @@ class Home:
     def open(cls, root: Path) -> Home:
         """The home in `root`, of the present format or older. Raises IF_ERR_HOME_MISSING, _DAMAGED, _VERSION."""
         found = _read(root)
-        return cls(root, found["kind"], found["origin"])
+        return cls(root, found["kind"], found["origin"], found["format"])
 
     def migrate(self, migrations: Mapping[int, Callable[[Path], None]] = MIGRATIONS, to: int = FORMAT) -> list[int]:
         """Bring the home to format `to`, one recorded step at a time; the caller holds the lock.

@@ -52,9 +52,24 @@ class SandboxSettings(Section):
 class GovernorSettings(Section):
     """`[governor]`: how much may wait."""
 
+    waiting: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Actions that may wait for their turn at one target: more would wait longer than anyone who asked."""
+
 
 class WitnessSettings(Section):
     """`[witness]`: the log."""
+
+    clock_back_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
+    """Seconds that the clock may run behind the last entry: small steps back are what time daemons do, more is a wrong
+    clock."""
+    disk_reserve_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 64 << 20
+    """Free bytes below which no new work is taken, so that what is under way can still be recorded."""
+    pending_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 32)] = 64 << 20
+    """Bytes that may wait to be written: beyond it the disk is too slow for the callers, who are told so."""
+    tail_entries: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """Entries read again at start: what a torn write can have hit. `ifctl witness verify` reads them all."""
+    found_entries: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Entries that one query answers."""
 
 
 class Settings(BaseSettings):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["FabricCommand", "Lazy", "LazyGroup", "Root", "await_", "changing", "command", "stop", "traced"]
+__all__ = ["FabricCommand", "Lazy", "LazyGroup", "Root", "await_", "changing", "command", "reasoned", "stop", "traced"]
 
 INTERRUPTED = 130
 """What shells give a process that SIGINT ended: 128 + 2."""
@@ -82,6 +83,12 @@ class FabricCommand(click.Command):
                 help="The home; else INFRAFABRIC_HOME, else the platform's data folder.",
             )
         )  # fmt: skip
+        self.params.append(
+            click.Option(
+                ["--passphrase-file"], type=click.Path(path_type=Path), metavar="FILE",
+                help="Read the passphrase here; else INFRAFABRIC_PASSPHRASE, else it is asked for.",
+            )
+        )  # fmt: skip
 
     def invoke(self, ctx: click.Context) -> Any:
         shell = ctx.find_object(Shell)
@@ -90,6 +97,7 @@ class FabricCommand(click.Command):
         home = ctx.params.pop("home")
         if home is not None:
             shell.home_option = home
+        shell.passphrase_file = ctx.params.pop("passphrase_file")
         if token := ctx.params.pop("trace_token", None):
             shell.trace = token
         return super().invoke(ctx)
@@ -111,9 +119,14 @@ def traced(function: AnyFunction) -> AnyFunction:
     )(function)
 
 
+def reasoned(function: AnyFunction) -> AnyFunction:
+    """Adds --why, which whatever changes something requires."""
+    return click.option("--why", metavar="TEXT", help="Why; required, and recorded in the log.")(function)
+
+
 def changing(function: AnyFunction) -> AnyFunction:
-    """Adds --why, which whatever changes something requires, and --trace-token."""
-    return click.option("--why", metavar="TEXT", help="Why; required, and recorded in the log.")(traced(function))
+    """Adds --why and --trace-token."""
+    return reasoned(traced(function))
 
 
 def await_(work: Callable[[], Awaitable[T]]) -> T:
@@ -190,18 +203,24 @@ def _bare(error: BaseException) -> BaseException:
 
 
 def _internal(shell: Shell, error: BaseException) -> FabricError:
-    kind = type(error).__name__
-    where = ""
+    """Keep the traceback, secrets masked, where only the user can read it, and say no more than where."""
+    text = shell.redact("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
     try:
-        home = shell.home()
-        path = home.crash / f"{shell.trace}.txt"
-        text = shell.redact("".join(traceback.format_exception(error)))
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-        path.chmod(0o600)
-        where = f"; the traceback is in {path}"
-    except (FabricError, OSError):
-        where = "; there is no home to keep the traceback in"
-    return FabricError(Code.INTERNAL, f"{kind} under trace {shell.trace}{where}")
+        descriptor, name = tempfile.mkstemp(prefix=f"{shell.trace}-", suffix=".txt", dir=_crash_folder(shell))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+        where = f"its traceback is in {name}"
+    except OSError as problem:
+        where = f"its traceback could not be kept: {problem.strerror}"
+    return FabricError(Code.INTERNAL, f"{type(error).__name__} under trace {shell.trace}; {where}")
+
+
+def _crash_folder(shell: Shell) -> Path | None:
+    """The home's folder for tracebacks; None, which is the system's for temporary files, where there is no home."""
+    try:
+        return shell.home().crash
+    except FabricError:
+        return None
 
 
 def stop(message: str) -> NoReturn:

@@ -21,6 +21,7 @@ __all__ = ["IntentOption", "gathered", "intent_options", "set_value"]
 
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
 SCALARS = frozenset({"string", "integer", "number", "boolean"})
+MAX_METAVAR = 60
 MAX_CHOICES = 40
 """More choices than this are listed by `capability show`, not in the help."""
 
@@ -56,7 +57,11 @@ def intent_options(schema: Mapping[str, Any], taken: Iterable[str]) -> tuple[lis
         if typed.get("is_flag"):
             names = [f"{name}/--no-{name[2:]}" for name in names]
         reserved.update(name for both in names for name in both.split("/"))
-        options.append(IntentOption(str(field), names, help=_help(rule, field in required), **typed))
+        choices = typed.get("type")
+        words = [_help(rule, field in required)]
+        if isinstance(choices, _Enum) and choices.is_long:
+            words.append(f"One of: {choices.known()}.")
+        options.append(IntentOption(str(field), names, help="  ".join(words), **typed))
     return options, others
 
 
@@ -170,14 +175,19 @@ class _Enum(click.ParamType[Any]):
         self._by_text = {one if isinstance(one, str) else json.dumps(one): one for one in values}
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        shown = [visible(text, 40) for text in self._by_text][:MAX_CHOICES]
-        more = "|…" if len(self._by_text) > MAX_CHOICES else ""
-        return f"[{'|'.join(shown)}{more}]"
+        return "CHOICE" if self.is_long else f"[{'|'.join(visible(text, 40) for text in self._by_text)}]"
+
+    @property
+    def is_long(self) -> bool:
+        return len("|".join(self._by_text)) > MAX_METAVAR
+
+    def known(self) -> str:
+        shown = [visible(text, 40) for text in self._by_text]
+        return ", ".join(shown[:MAX_CHOICES]) + (", …" if len(shown) > MAX_CHOICES else "")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if str(value) not in self._by_text:
-            known = ", ".join(visible(text, 40) for text in list(self._by_text)[:MAX_CHOICES])
-            self.fail(f"{visible(value, 60)!r} is none of: {known}", param, ctx)
+            self.fail(f"{visible(value, 60)!r} is none of: {self.known()}", param, ctx)
         return self._by_text[str(value)]
 
 

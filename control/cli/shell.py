@@ -29,6 +29,7 @@ class Shell:
     def __init__(self) -> None:
         self.as_json = False
         self.home_option: Path | None = None
+        self.passphrase_file: Path | None = None
         self.redact: Callable[[str], str] = _same
         self._trace = ""
 

@@ -1,0 +1,86 @@
+"""Changes of the trust set: signed by root keys, kept as a file, then named by the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infrafabric.control.operator import OPERATOR
+from infrafabric.control.trust_store import keep_trust
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.entries import Kind, TrustChanged
+from infrafabric.keys.keyfile import Protection
+from infrafabric.keys.signing import SigningKey
+from infrafabric.registry.trust import advance, sign_trust
+from infrafabric.registry.trust_edit import rotate_root as rotated
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = ["Adopted", "adopt", "rotate_root", "stored_root_keys"]
+
+ROOT = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A trust set that holds from now on."""
+
+    version: int
+    digest: str
+    expires: str
+    change: str
+
+
+async def adopt(house: House, document: bytes, change: str, why: str, trace: str) -> Adopted:
+    """Make `document` the home's trust set, and unload what it no longer allows.
+
+    Raises what `registry.trust.advance` raises; nothing has changed then.
+    """
+    following = advance(house.trusted, document, datetime.now(UTC))
+    keep_trust(house.home.trust, following)
+    body = TrustChanged(
+        talent=OPERATOR, trace=trace, version=following.trust.version, digest=following.digest, why=why, change=change
+    )
+    await house.record(Entry(Kind.TRUST_CHANGED, body, actor=OPERATOR))
+    await house.take_trust(following)
+    return Adopted(following.trust.version, following.digest, following.trust.expires, change)
+
+
+async def rotate_root(house: House, signers: list[SigningKey], export: Path | None, why: str, trace: str) -> Adopted:
+    """Replace all root keys by one fresh key, kept in a development home or else exported to a new file.
+
+    The new key is stored or exported before the set that names it is adopted, so it is never lost.
+    """
+    if export is None and not house.home.is_development:
+        raise FabricError(
+            Code.PRODUCTION_ONLY, "a production home keeps no root key", remedy="Say where it goes: --export-root FILE."
+        )
+    name = f"{ROOT}-{house.trusted.trust.version + 1}"
+    protection = Protection.NONE if house.home.is_development else Protection.PASSPHRASE
+    if name in house.keystore.names():  # left by a rotation that did not come to its end
+        house.keystore.remove(name)
+    key = house.keystore.create(name, protection)
+    if export is not None:
+        house.keystore.export(name, export)
+    old = [stored for stored in house.keystore.names() if stored.partition("-")[0] == ROOT and stored != name]
+    following = rotated(house.trusted.trust, [key.public], 1)
+    adopted = await adopt(house, sign_trust(following, *signers, key), f"rotate to root key {key.public}", why, trace)
+    for stored in old if house.home.is_development else [*old, name]:
+        house.keystore.remove(stored)
+    return adopted
+
+
+def stored_root_keys(house: House) -> list[SigningKey]:
+    """The root keys of the present trust set that lie in the key store. Raises IF_ERR_KEY_MISSING where none does."""
+    wanted = set(house.trusted.trust.root_keys)
+    names = [name for name in house.keystore.names() if name.partition("-")[0] == ROOT]
+    found = [name for name in names if str(house.keystore.public(name)) in wanted]
+    if not found:
+        raise FabricError(
+            Code.KEY_MISSING, "no root key is in this home", remedy="Give the exported root key: --root-key FILE."
+        )
+    return [house.keystore.load(name) for name in found]

@@ -1,0 +1,253 @@
+"""`ifctl target`: the systems that things are done to, as the operator names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infrafabric.control.cli.frame import changing, command, stop
+from infrafabric.control.cli.opening import look, operating
+from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.errors import Code, FabricError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infrafabric.control.house import House
+    from infrafabric.kernel.words.things import Target
+
+__all__ = ["target"]
+
+CLASSES = ["loopback", "link-local", "metadata", "other"]
+"""Address classes that need a grant; public and private ones do not."""
+REFERENCE = re.compile(r"(vault|env|file):.{1,500}")
+
+
+@click.group("target")
+def target() -> None:
+    """The systems that things are done to."""
+
+
+@target.add_command
+@command("add", short_help="Name a system.")
+@click.argument("name", metavar="PRODUCT@NAME")
+@click.argument("settings", metavar="NAME=VALUE", nargs=-1)
+@click.option(
+    "--secret", "secrets", metavar="NAME=REFERENCE", multiple=True, help="A secret by reference: vault:, env: or file:."
+)
+@click.option(
+    "--allow-address", "allow", type=click.Choice(CLASSES), multiple=True, help="A special address class to be reached."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0, 600, min_open=True), help="Lower the deadline of a call, in seconds."
+)
+@click.option("--tenant", default="default", show_default=True, help="Whose it is.")
+@changing
+def add(
+    shell: Shell,
+    name: str,
+    settings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    allow: tuple[str, ...],
+    timeout: float | None,
+    tenant: str,
+    why: str | None,
+) -> None:
+    """Add a target, such as vmix@studio-a, with its settings and secret references.
+
+    ifctl target add vmix@studio-a VMIX_HOST=10.0.0.5 VMIX_PORT=8088 --why "studio A"
+    """
+    reason = shell.why(why)
+    value = _target(
+        name=name,
+        tenant=tenant,
+        settings=_pairs(settings),
+        secrets=_references(secrets),
+        allow_addresses=allow,
+        timeout_s=timeout,
+    )
+
+    async def work(house: House) -> None:
+        if house.authority.get("target", value.name) is not None:
+            raise FabricError(Code.EXISTS, f"there is a target {value.name} already; `ifctl target set` changes it")
+        _check_known(house, value)
+        await house.record(house.operator(shell.trace).target(value, reason))
+
+    operating(shell, work)
+    _done(shell, value, "added")
+
+
+@target.add_command
+@command("set", short_help="Change a target.")
+@click.argument("name", metavar="PRODUCT@NAME")
+@click.argument("settings", metavar="NAME=VALUE", nargs=-1)
+@click.option(
+    "--secret", "secrets", metavar="NAME=REFERENCE", multiple=True, help="A secret by reference: vault:, env: or file:."
+)
+@click.option("--unset", metavar="NAME", multiple=True, help="A setting or secret to forget.")
+@click.option(
+    "--allow-address", "allow", type=click.Choice(CLASSES), multiple=True, help="A special address class to be reached."
+)
+@click.option(
+    "--deny-address",
+    "deny",
+    type=click.Choice(CLASSES),
+    multiple=True,
+    help="A special address class no longer to be reached.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0, 600, min_open=True), help="Lower the deadline of a call, in seconds."
+)
+@changing
+def set_(
+    shell: Shell,
+    name: str,
+    settings: tuple[str, ...],
+    secrets: tuple[str, ...],
+    unset: tuple[str, ...],
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
+    timeout: float | None,
+    why: str | None,
+) -> None:
+    """Change some of a target's settings, secret references or address classes; the others stay."""
+    reason = shell.why(why)
+    new_settings, new_secrets = _pairs(settings), _references(secrets)
+    if not (new_settings or new_secrets or unset or allow or deny or timeout):
+        stop("say what to change")
+
+    async def work(house: House) -> Target:
+        old = house.authority.target(name)
+        missing = set(unset) - set(old.settings) - set(old.secrets)
+        if missing:
+            raise FabricError(Code.TARGET_SETTINGS, f"{name} has no setting or secret {visible(min(missing), 80)}")
+        value = _target(
+            name=old.name,
+            tenant=old.tenant,
+            settings={key: item for key, item in {**old.settings, **new_settings}.items() if key not in unset},
+            secrets={key: item for key, item in {**old.secrets, **new_secrets}.items() if key not in unset},
+            allow_addresses=[one for one in dict.fromkeys((*old.allow_addresses, *allow)) if one not in deny],
+            timeout_s=timeout if timeout is not None else old.timeout_s,
+        )
+        _check_known(house, value)
+        await house.record(house.operator(shell.trace).target(value, reason))
+        return value
+
+    _done(shell, operating(shell, work), "set")
+
+
+@target.add_command
+@command("list", short_help="All targets and their settings.")
+def list_(shell: Shell) -> None:
+    """List the targets with their settings. Secrets are shown as references, never as values."""
+    rows = look(shell, lambda house: [dict(value) for _, value in house.authority.scan("target")])
+
+    def render(console: Console) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("target", "settings", "secrets", "allowed addresses")
+        for row in rows:
+            table.add_row(
+                Text(row["name"]),
+                Text(_lines(row.get("settings", {}))),
+                Text(_lines(row.get("secrets", {}))),
+                Text(", ".join(row.get("allow_addresses", ())) or "public, private"),
+            )
+        console.print(table if rows else "no targets yet; `ifctl target add` makes one")
+
+    shell.result({"targets": rows}, render)
+
+
+@target.add_command
+@command("remove", short_help="Forget a target.")
+@click.argument("name", metavar="PRODUCT@NAME")
+@changing
+def remove(shell: Shell, name: str, why: str | None) -> None:
+    """Forget a target. Grants that name it then lead nowhere; the log keeps what was done to it."""
+    reason = shell.why(why)
+
+    async def work(house: House) -> Target:
+        value = house.authority.target(name)
+        await house.record(house.operator(shell.trace).target(value, reason, "removed"))
+        return value
+
+    _done(shell, operating(shell, work), "removed")
+
+
+def _target(**members: Any) -> Target:
+    """The word `Target`. Raises IF_ERR_NAME_INVALID or IF_ERR_TARGET_SETTINGS without repeating a value."""
+    from pydantic import ValidationError
+
+    from infrafabric.kernel.words.things import Target
+
+    try:
+        return Target(**members)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        member = str(first["loc"][0])
+        if member == "name":
+            message = f"{visible(members['name'], 80)!r} is no target; one looks like vmix@studio-a"
+            raise FabricError(Code.NAME_INVALID, message) from None
+        if member == "tenant":
+            raise FabricError(Code.NAME_INVALID, "a tenant is lower-case letters, digits and -") from None
+        where = " ".join(visible(part, 80) for part in first["loc"] if part != "[key]")
+        raise FabricError(Code.TARGET_SETTINGS, f"{where}: {first['msg']}") from None
+
+
+def _pairs(given: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            stop("settings are given as NAME=VALUE")
+        if name in found:
+            stop(f"{name} is given twice")
+        found[name] = value
+    return found
+
+
+def _references(given: Iterable[str]) -> dict[str, str]:
+    """Secret references. What is no reference may be the secret itself, so it is refused without being repeated."""
+    found = _pairs(given)
+    for name, reference in found.items():
+        if REFERENCE.fullmatch(reference) is None:
+            raise FabricError(Code.SECRET_REFERENCE, f"--secret {visible(name, 80)} is not given as a reference")
+    return found
+
+
+def _check_known(house: House, value: Target) -> None:
+    """Refuse settings and secrets that no installed capability of the product knows, and secrets in the clear."""
+    from infrafabric.kernel.words.names import product_of
+
+    product = product_of(value.name)
+    manifests = [manifest for manifest in house.manifests() if product_of(manifest.id) == product]
+    if not manifests:
+        return
+    settings = {name for manifest in manifests for name in manifest.requires.settings}
+    secrets = {name for manifest in manifests for name in manifest.requires.secrets}
+    for name in value.settings:
+        if name in secrets:
+            raise FabricError(
+                Code.SECRET_REFERENCE, f"{name} is a secret of {product}: give it as --secret {name}=vault:…"
+            )
+        if name not in settings:
+            known = ", ".join(sorted(settings)) or "none"
+            raise FabricError(Code.TARGET_SETTINGS, f"{product} knows no setting {name}; it knows {known}")
+    for name in value.secrets:
+        if name not in secrets:
+            known = ", ".join(sorted(secrets)) or "none"
+            raise FabricError(Code.TARGET_SETTINGS, f"{product} knows no secret {name}; it knows {known}")
+
+
+def _lines(pairs: Mapping[str, str]) -> str:
+    return "\n".join(f"{visible(name)}={visible(value)}" for name, value in pairs.items())
+
+
+def _done(shell: Shell, value: Target, what: str) -> None:
+    shape = {"target": value.as_json(), "change": what}
+    shell.result(shape, lambda console: console.print(f"target {value.name} {what}"))

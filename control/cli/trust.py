@@ -1,0 +1,258 @@
+"""`ifctl trust`: whose adapters, and which of them, may be loaded. A change is a new trust set, signed by root keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infrafabric.control.cli.frame import changing, command, stop
+from infrafabric.control.cli.opening import asked_passphrase, look, operating
+from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.errors import Code, FabricError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infrafabric.control.house import House
+    from infrafabric.keys.signing import PublicKey, SigningKey
+    from infrafabric.registry.trust import TrustSet
+
+__all__ = ["trust"]
+
+DAYS = 365
+
+_ROOT = click.option(
+    "--root-key", "root_keys", type=click.Path(path_type=Path), metavar="FILE", multiple=True,
+    help="An exported root key to sign with; a development home has its own.",
+)  # fmt: skip
+
+
+@click.group("trust")
+def trust() -> None:
+    """Whose adapters, and which of them, may be loaded."""
+
+
+@trust.add_command
+@command("show", short_help="The trust set that holds.")
+def show(shell: Shell) -> None:
+    """Show publishers, allow-list, revocations, operator and root keys, and when the trust set expires."""
+
+    def find(house: House) -> dict[str, Any]:
+        return {"digest": house.trusted.digest, **house.trusted.trust.as_json()}
+
+    found = look(shell, find)
+
+    def render(console: Console) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        console.print(
+            f"version {found['version']}, expires {found['expires']}, {found['threshold']} root key(s) must sign"
+        )
+        publishers = Table("publisher", "may sign", "keys")
+        for name, one in found["publishers"].items():
+            keys = "\n".join(one["keys"])
+            publishers.add_row(Text(visible(name)), Text(", ".join(one["patterns"])), Text(keys))
+        allowed = Table("allowed", "bundle")
+        for name, digest in found["allow"].items():
+            allowed.add_row(Text(visible(name.rpartition("/")[2])), Text(digest))
+        console.print(publishers if found["publishers"] else "no publisher is trusted yet")
+        console.print(allowed if found["allow"] else "nothing is allowed yet")
+        for kind in ("keys", "digests"):
+            for thing, why in found["revoked"][kind].items():
+                console.print(Text(f"revoked: {thing}: {visible(why)}"))
+
+    shell.result(found, render)
+
+
+@trust.add_command
+@command("publisher", short_help="Trust a publisher, or no longer.")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--key", "keys", metavar="BASE64", multiple=True, help="A public key of the publisher's; `own` is this home's own."
+)
+@click.option(
+    "--pattern",
+    "patterns",
+    metavar="PATTERN",
+    multiple=True,
+    help="What it may sign: vmix.switcher, or vmix.* for all of a product.",
+)
+@click.option(
+    "--threshold", type=click.IntRange(1), default=1, show_default=True, help="How many of its keys must sign."
+)
+@click.option("--remove", is_flag=True, help="Trust it no longer.")
+@_ROOT
+@changing
+def publisher(
+    shell: Shell,
+    name: str,
+    keys: tuple[str, ...],
+    patterns: tuple[str, ...],
+    threshold: int,
+    remove: bool,
+    root_keys: tuple[Path, ...],
+    why: str | None,
+) -> None:
+    """Enrol a publisher whose key you have checked. Its adapters are loaded once they are allow-listed as well."""
+    reason = shell.why(why)
+    if remove == bool(keys or patterns):
+        stop("give --key and --pattern, or --remove")
+    if not remove and not (keys and patterns):
+        stop("a publisher has at least one --key and one --pattern")
+
+    def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
+        from infrafabric.registry.trust_edit import add_publisher, remove_publisher
+
+        if remove:
+            return remove_publisher(now, name), f"remove publisher {name}"
+        enrolled = [_public(house, key) for key in keys]
+        words = f"publisher {name} may sign {', '.join(patterns)} by {', '.join(map(str, enrolled))}"
+        return add_publisher(now, name, enrolled, patterns, threshold), words
+
+    _change(shell, edit, root_keys, reason)
+
+
+@trust.add_command
+@command("allow", short_help="Allow an installed bundle to be loaded.")
+@click.argument("bundle", metavar="ID@VERSION")
+@click.option("--digest", metavar="DIGEST", help="Which bundle, where more than one of that version is installed.")
+@_ROOT
+@changing
+def allow(shell: Shell, bundle: str, digest: str | None, root_keys: tuple[Path, ...], why: str | None) -> None:
+    """Put an installed bundle on the allow-list, by its digest, such as vmix.switcher@1.1.0."""
+    from infrafabric.kernel.words.names import capability_id
+
+    reason = shell.why(why)
+    name, at, version = bundle.partition("@")
+    if not at or not version:
+        raise FabricError(Code.NAME_INVALID, f"{visible(bundle, 80)!r} is not of the form vmix.switcher@1.1.0")
+    capability = capability_id(name)
+
+    def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
+        from infrafabric.registry.trust_edit import allow as allowed
+
+        found = house.installed(capability, version, digest)
+        return allowed(now, capability, version, found), f"allow {name}@{version} {found}"
+
+    _change(shell, edit, root_keys, reason)
+
+
+@trust.add_command
+@command("revoke", short_help="Trust a key or bundle no longer.")
+@click.argument("thing", metavar="KEY|DIGEST|ID@VERSION")
+@_ROOT
+@changing
+def revoke(shell: Shell, thing: str, root_keys: tuple[Path, ...], why: str | None) -> None:
+    """Revoke a publisher's or operator's key, or a bundle, for good. What runs of it stops before its next write."""
+    reason = shell.why(why)
+
+    def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
+        from infrafabric.kernel.words.names import capability_id
+        from infrafabric.keys.signing import PublicKey
+        from infrafabric.registry.trust_edit import revoke_digest, revoke_key
+
+        if thing.startswith("sha256:"):
+            return revoke_digest(now, thing, reason), f"revoke {thing}"
+        if "@" in thing:
+            name, _, version = thing.partition("@")
+            digest = now.allow.get(f"{capability_id(name)}@{version}")
+            if digest is None:
+                raise FabricError(Code.NOT_ALLOWED, f"{visible(thing, 200)} is not on the allow-list")
+            return revoke_digest(now, digest, reason), f"revoke {thing} {digest}"
+        key = PublicKey.from_base64(thing)
+        return revoke_key(now, key, reason), f"revoke key {key}"
+
+    _change(shell, edit, root_keys, reason)
+
+
+@trust.add_command
+@command("rotate", short_help="Replace the root key.")
+@click.option(
+    "--export-root",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the new root key goes; a development home may keep it.",
+)
+@_ROOT
+@changing
+def rotate(shell: Shell, export_root: Path | None, root_keys: tuple[Path, ...], why: str | None) -> None:
+    """Make a new root key. The new set is signed by the old and the new key, so whoever trusts one learns the other."""
+    reason = shell.why(why)
+    if export_root is not None:
+        shell.check_new(export_root)
+
+    def work(house: House) -> Any:
+        from infrafabric.control.changes import rotate_root
+
+        return rotate_root(house, _signers(shell, house, root_keys), export_root, reason, shell.trace)
+
+    _told(shell, operating(shell, work))
+
+
+@trust.add_command
+@command("renew", short_help="Let the trust set hold longer.")
+@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How long from now.")
+@_ROOT
+@changing
+def renew(shell: Shell, days: int, root_keys: tuple[Path, ...], why: str | None) -> None:
+    """Sign the same trust set with a later expiry."""
+    reason = shell.why(why)
+    expires = datetime.now(UTC) + timedelta(days=days)
+
+    def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
+        from infrafabric.registry.trust_edit import renew as renewed
+
+        following = renewed(now, expires)
+        return following, f"renew until {following.expires}"
+
+    _change(shell, edit, root_keys, reason)
+
+
+def _change(
+    shell: Shell,
+    edit: Callable[[House, TrustSet], tuple[TrustSet, str]],
+    root_keys: tuple[Path, ...],
+    reason: str,
+) -> None:
+    async def work(house: House) -> Any:
+        from infrafabric.control.changes import adopt
+        from infrafabric.registry.trust import sign_trust
+
+        following, words = edit(house, house.trusted.trust)
+        signers = _signers(shell, house, root_keys)
+        return await adopt(house, sign_trust(following, *signers), words, reason, shell.trace)
+
+    _told(shell, operating(shell, work))
+
+
+def _told(shell: Shell, adopted: Any) -> None:
+    shape = {"version": adopted.version, "digest": adopted.digest, "change": adopted.change, "expires": adopted.expires}
+
+    def render(console: Console) -> None:
+        console.print(f"trust set {adopted.version}: {visible(adopted.change, 600)}", soft_wrap=True)
+
+    shell.result(shape, render)
+
+
+def _signers(shell: Shell, house: House, files: tuple[Path, ...]) -> list[SigningKey]:
+    """The root keys to sign with: those named, else those in the key store. Raises IF_ERR_KEY_MISSING."""
+    from infrafabric.control.changes import stored_root_keys
+    from infrafabric.keys.keystore import open_export
+    from infrafabric.keys.passphrase import Passphrase
+
+    if not files:
+        return stored_root_keys(house)
+    prompt = asked_passphrase(shell, "passphrase of the root key")
+    return [open_export(path, Passphrase(file=shell.passphrase_file, prompt=prompt)) for path in files]
+
+
+def _public(house: House, text: str) -> PublicKey:
+    from infrafabric.keys.signing import PublicKey
+
+    return house.keystore.public("publisher") if text == "own" else PublicKey.enrol(text)

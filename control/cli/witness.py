@@ -1,0 +1,250 @@
+"""`ifctl witness`: the log. Find, show, prove, verify, export, anchor, erase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infrafabric.control.cli.frame import command, reasoned, stop
+from infrafabric.control.cli.opening import look, operating, reading
+from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.errors import Code, FabricError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infrafabric.control.house import House
+
+__all__ = ["witness"]
+
+MAX_PROOF_FILE = 256 << 20
+"""A receipt holds bodies of up to 1 MiB each."""
+
+
+@click.group("witness")
+def witness() -> None:
+    """The log: find, show, prove, verify, export, anchor, erase."""
+
+
+@witness.add_command
+@command("query", short_help="Find entries.")
+@click.option("--trace-token", "trace", metavar="ID", help="Under this trace: 32 hex digits, a uuid, or a traceparent.")
+@click.option("--talent", metavar="TALENT", help="By or about this talent.")
+@click.option("--capability", metavar="CAPABILITY", help="About this capability.")
+@click.option("--target", metavar="TARGET", help="About this target.")
+@click.option("--action", metavar="ACTION", help="Of this action.")
+@click.option("--kind", metavar="KIND", help="Of this kind, such as action.closed.")
+@click.option("--since", metavar="TIME", help="Not before this time (RFC 3339), or within the last 15m, 2h, 3d.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many, the newest."
+)
+def query(
+    shell: Shell,
+    trace: str | None,
+    talent: str | None,
+    capability: str | None,
+    target: str | None,
+    action: str | None,
+    kind: str | None,
+    since: str | None,
+    limit: int,
+) -> None:
+    """Find entries, newest first. Each was checked against the signed root before it is shown."""
+    from infrafabric.control.cli.entry_view import found_json, parse_since, show_found
+    from infrafabric.kernel.words.entries import Kind
+    from infrafabric.kernel.words.names import capability_id, trace_id
+    from infrafabric.witness.store import Query
+
+    if kind is not None and kind not in set(Kind):
+        stop(f"{visible(kind, 60)!r} is no kind of entry; they are: {', '.join(Kind)}")
+
+    def find(house: House) -> list[dict[str, Any]]:
+        wanted = Query(
+            trace=trace_id(trace) if trace is not None else None,
+            talent=house.talent_named(talent) if talent is not None else None,
+            capability=capability_id(capability) if capability is not None else None,
+            kind=kind,
+            target=target,
+            action=action,
+            since=parse_since(since) if since is not None else None,
+            limit=limit,
+        )
+        return [found_json(found) for found in house.reading.find(wanted)]
+
+    rows = look(shell, find)
+    shell.result({"entries": rows}, lambda console: show_found(console, rows))
+
+
+@witness.add_command
+@command("show", short_help="One entry, or all of an action.")
+@click.argument("what", metavar="INDEX|ACTION")
+def show(shell: Shell, what: str) -> None:
+    """Show an entry by its index, or every entry of an action, with its body."""
+    from infrafabric.control.cli.entry_view import action_json, entry_json, show_entries
+
+    def find(house: House) -> list[dict[str, Any]]:
+        if what.isascii() and what.isdigit():
+            return [entry_json(house.reading.entry(_index(what)))]
+        return action_json(house.reading, what)
+
+    rows = look(shell, find)
+    shell.result({"entries": rows}, lambda console: show_entries(console, rows))
+
+
+@witness.add_command
+@command("verify", short_help="Check a receipt, an anchor, or the whole log.")
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--vkey", "vkeys", metavar="VKEY", multiple=True, help="The log's verifier key; more of them name cosigners."
+)
+@click.option(
+    "--from-anchor",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Check that the log holds what was anchored here.",
+)
+@click.option(
+    "--tiles", type=click.Path(path_type=Path), metavar="DIR", help="The log as `ifctl witness export` wrote it."
+)
+def verify(
+    shell: Shell, file: Path | None, vkeys: tuple[str, ...], from_anchor: Path | None, tiles: Path | None
+) -> None:
+    """Check a receipt or tlog-proof FILE by the key you were given, without a home or a network.
+
+    No key that comes with the file is trusted. With --from-anchor and --tiles the exported log is checked against what
+    was anchored, again by your key alone. Without either, every stored byte of the home's log is read and checked.
+    """
+    from infrafabric.control.cli.verify_view import anchor_result, audit_result, file_result
+
+    if from_anchor is not None or tiles is not None:
+        if file is not None or from_anchor is None or tiles is None or len(vkeys) != 1:
+            stop("give --from-anchor, --tiles and one --vkey, and no FILE")
+        result = anchor_result(from_anchor, tiles, vkeys[0])
+    elif file is not None:
+        if not vkeys:
+            stop("give --vkey, as `ifctl witness vkey` printed it: one that comes with the file is worth nothing")
+        result = file_result(shell.read_file(file, MAX_PROOF_FILE), list(vkeys))
+    else:
+        if vkeys:
+            stop("--vkey goes with a FILE, or with --from-anchor and --tiles")
+        shell.progress("reading the whole log")
+        result = reading(shell, audit_result)
+    shell.result(result.shape, result.render)
+
+
+@witness.add_command
+@command("proof", short_help="The inclusion proof of an entry.")
+@click.argument("index", type=click.IntRange(0), metavar="INDEX")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here instead of to stdout.")
+def proof(shell: Shell, index: int, out: Path | None) -> None:
+    """Print the proof that an entry is in the log, as a c2sp.org/tlog-proof file."""
+    text = look(shell, lambda house: house.reading.tlog_proof(index))
+    if out is not None:
+        shell.write_new(out, text.encode())
+    _text(shell, {"index": index, "proof": text, "file": str(out) if out is not None else None}, "" if out else text)
+
+
+@witness.add_command
+@command("checkpoint", short_help="The latest signed checkpoint.")
+def checkpoint(shell: Shell) -> None:
+    """Print the log's latest checkpoint, a signed note."""
+    size, text = look(shell, lambda house: (house.reading.size, house.reading.checkpoint()))
+    _text(shell, {"size": size, "checkpoint": text}, text)
+
+
+@witness.add_command
+@command("vkey", short_help="The log's verifier key.")
+def vkey(shell: Shell) -> None:
+    """Print the verifier key that others check this log's receipts with. Give it to them by a way they trust."""
+    text = look(shell, lambda house: house.reading.vkey)
+    _text(shell, {"vkey": text}, text + "\n")
+
+
+@witness.add_command
+@command("export", short_help="Write the log as static tiles.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def export(shell: Shell, folder: Path) -> None:
+    """Bring a static tlog-tiles directory up to date: leaves and hashes, no bodies."""
+    shell.progress(f"writing tiles to {folder}")
+
+    async def work(house: House) -> tuple[int, int]:
+        return await house.reading.export(folder), house.reading.size
+
+    files, size = reading(shell, work)
+    shape = {"folder": str(folder), "files": files, "size": size}
+    shell.result(shape, lambda console: console.print(f"{files} files written, the log has {size} entries"))
+
+
+@witness.add_command
+@command("anchor", short_help="Keep the checkpoint elsewhere.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def anchor(shell: Shell, folder: Path) -> None:
+    """Write the latest checkpoint to a directory, best on another machine, where it is never overwritten."""
+    path = look(shell, lambda house: house.reading.anchor(folder))
+    shell.result({"anchor": str(path)}, lambda console: console.print(f"anchored in {path}", soft_wrap=True))
+
+
+@witness.add_command
+@command("erase", short_help="Erase the body of an entry.")
+@click.argument("index", type=click.IntRange(0), metavar="INDEX")
+@reasoned
+def erase(shell: Shell, index: int, why: str | None) -> None:
+    """Erase what an entry says, for good. Its leaf and all proofs stay; that it was erased, and why, is recorded."""
+    from infrafabric.control.operator import OPERATOR
+
+    reason = shell.why(why)
+
+    async def work(house: House) -> None:
+        await house.log.erase(index, reason, OPERATOR)
+
+    operating(shell, work)
+    shell.result(
+        {"index": index, "change": "erased"}, lambda console: console.print(f"the body of entry {index} is erased")
+    )
+
+
+def _index(text: str) -> int:
+    if len(text) > 18:
+        raise FabricError(Code.ENTRY_UNKNOWN, f"the log has no entry {text[:30]}…")
+    return int(text)
+
+
+def _text(shell: Shell, shape: dict[str, Any], text: str) -> None:
+    """An answer that is a text of a fixed form: byte for byte on stdout, so that it can be piped."""
+    if shell.as_json:
+        shell.json(shape)
+    else:
+        click.echo(text, nl=False)
+
+
+@witness.add_command
+@command("reopen", short_help="Go on after the log was rolled back.")
+@click.argument("origin", metavar="ORIGIN")
+@reasoned
+def reopen(shell: Shell, origin: str, why: str | None) -> None:
+    """Go on under a new origin with the entries that are left, after the database was replaced by an older one.
+
+    Targets, talents and grants are void from then on, since some may have been withdrawn in the gap: set them again.
+    """
+    from infrafabric.control.operator import OPERATOR
+    from infrafabric.kernel.words.things import Talent
+
+    reason = shell.why(why)
+
+    async def work(house: House) -> str:
+        await house.log.open_origin(origin, reason, OPERATOR)
+        await house.record(house.operator(shell.trace).talent(Talent(id=OPERATOR, roles=("operator",)), reason))
+        return house.log.vkey
+
+    vkey = operating(shell, work)
+    shape = {"origin": origin, "vkey": vkey, "change": "opened"}
+
+    def render(console: Console) -> None:
+        console.print(f"the log goes on as {visible(origin)}; its new verifier key:", soft_wrap=True)
+        console.print(vkey, soft_wrap=True)
+        console.print("targets, talents and grants are void until they are set again")
+
+    shell.result(shape, render)

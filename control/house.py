@@ -1,0 +1,241 @@
+"""The one place that puts the parts together: from a home on disk to a log, a registry and a kernel at work.
+
+| mode | lock | log | keys | sandbox |
+|---|---|---|---|---|
+| `reading` | no | read-only, beside a running kernel | none | no |
+| `operating` | yes | writable | operator's and the log's | no |
+| `acting` | yes | writable | operator's and the log's | yes |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from infrafabric.control.home import FORMAT, Home
+from infrafabric.control.operator import Operator
+from infrafabric.control.settings import Settings, load_settings
+from infrafabric.control.trust_store import load_trust
+from infrafabric.kernel.authority import Authority
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.projections import project
+from infrafabric.kernel.words.manifest import Manifest
+from infrafabric.kernel.words.names import talent_id
+from infrafabric.keys.keystore import Keystore
+from infrafabric.keys.passphrase import Passphrase
+from infrafabric.keys.redaction import SecretRedactor
+from infrafabric.keys.references import References
+from infrafabric.keys.signing import PublicKey, SigningKey
+from infrafabric.keys.vault import Vault
+from infrafabric.registry.registry import AdapterRegistry
+from infrafabric.registry.store import BundleStore
+from infrafabric.registry.trust import Trusted
+from infrafabric.registry.trust_expiry import expiry_warning
+from infrafabric.witness.limits import Limits as LogLimits
+from infrafabric.witness.reading import LogReading
+
+if TYPE_CHECKING:
+    from infrafabric.kernel.kernel import Kernel
+    from infrafabric.witness.log import WitnessLog
+
+__all__ = ["House", "Mode", "open_house", "open_log"]
+
+Mode = Literal["reading", "operating", "acting"]
+
+
+class House:
+    """A home with its parts, open for as much as its mode says."""
+
+    def __init__(
+        self, home: Home, settings: Settings, log: LogReading, keystore: Keystore, vault: Vault | None = None
+    ) -> None:
+        """Raises IF_ERR_TRUST_* where the log names no trust set that is there."""
+        self.home = home
+        self.settings = settings
+        self.reading = log
+        self.keystore = keystore
+        self.redactor = SecretRedactor()
+        self.vault = vault or Vault(home.vault_file, lambda: keystore.load_identity("vault"))
+        self.secrets = References(self.vault, self.redactor)
+        self.trusted = load_trust(home.trust, log.facts)
+        self.bundles = BundleStore(home.bundles)
+        self.registry = AdapterRegistry(self.bundles, self.trusted, now=_now)
+        self.authority = Authority(
+            log.facts, log.origin, lambda: frozenset(self.trusted.trust.operator_keys), verify_signature
+        )
+        self.warnings = _warnings(self.trusted)
+        self._kernel: Kernel | None = None
+
+    # --- what only some modes have
+
+    @property
+    def log(self) -> WitnessLog:
+        """The writable log, in `operating` and `acting`."""
+        from infrafabric.witness.log import WitnessLog
+
+        assert isinstance(self.reading, WitnessLog), "the house is open for reading"
+        return self.reading
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel, in `acting`."""
+        assert self._kernel is not None, "the house is not open for acting"
+        return self._kernel
+
+    @kernel.setter
+    def kernel(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def operator(self, trace: str) -> Operator:
+        """The operator's key at work. Raises IF_ERR_KEY_*, IF_ERR_PASSPHRASE_*, IF_ERR_OPERATOR_UNKNOWN."""
+        key = self.keystore.load("operator")
+        if str(key.public) not in self.trusted.trust.operator_keys:
+            raise FabricError(Code.OPERATOR_UNKNOWN, f"the trust set does not name the operator key {key.public}")
+        return Operator(key, self.log.origin, trace)
+
+    async def record(self, *entries: Entry) -> None:
+        """Append entries; they are durable and under a signed checkpoint on return."""
+        await self.log.append(*entries)
+
+    # --- what is here
+
+    def manifests(self) -> list[Manifest]:
+        """The manifests of all installed bundles, allowed or not."""
+        return [row.manifest for row in self.registry.list() if row.manifest is not None]
+
+    def installed(self, capability: str, version: str, digest: str | None) -> str:
+        """Digest of the installed bundle of that id and version.
+
+        Raises IF_ERR_CAPABILITY_UNKNOWN, IF_ERR_BUNDLE_AMBIGUOUS where several are and `digest` names none of them.
+        """
+        found = [
+            row.digest
+            for row in self.registry.list()
+            if row.manifest is not None and (row.id, row.version) == (capability, version)
+        ]
+        if digest is not None:
+            found = [one for one in found if one == digest]
+        if not found:
+            raise FabricError(Code.CAPABILITY_UNKNOWN, f"no bundle of {capability}@{version} is installed")
+        if len(found) > 1:
+            raise FabricError(
+                Code.BUNDLE_AMBIGUOUS, f"several bundles of {capability}@{version} are installed: {', '.join(found)}"
+            )
+        return found[0]
+
+    def talent_named(self, name: str) -> str:
+        """The full id of a talent given in full or by its bare name, of whatever kind it is.
+
+        Raises IF_ERR_NAME_INVALID, IF_ERR_TALENT_UNKNOWN.
+        """
+        if name.startswith("if://"):
+            return talent_id(name)
+        ids = [talent_id(name, kind) for kind in ("person", "agent", "service")]
+        found = [one for one in ids if self.authority.get("talent", one) is not None]
+        if not found:
+            raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {name}")
+        if len(found) > 1:
+            raise FabricError(Code.NAME_INVALID, f"{name} could be {' or '.join(found)}")
+        return found[0]
+
+    async def take_trust(self, trusted: Trusted) -> None:
+        """Judge by another trust set from now on; what it no longer allows is unloaded."""
+        self.trusted = trusted
+        gone = self.registry.update_trust(trusted)
+        if self._kernel is not None:
+            for unload in gone:
+                await self._kernel.unload([unload.capability.digest], unload.reason.message)
+
+
+def verify_signature(key: str, message: bytes, signature: str) -> bool:
+    """Whether the base64 `signature` of the base64 `key` holds. Never raises."""
+    try:
+        return PublicKey.from_base64(key).verify(message, base64.b64decode(signature, validate=True))
+    except (FabricError, binascii.Error, ValueError):
+        return False
+
+
+@asynccontextmanager
+async def open_house(
+    home: Home, mode: Mode, *, passphrase: Passphrase, tell: Callable[[str], None] = lambda text: None
+) -> AsyncIterator[House]:
+    """Open a home. `tell` hears, in words, what takes time.
+
+    Raises IF_ERR_SETTINGS_INVALID, IF_ERR_HOME_LOCKED, IF_ERR_KEY_*, IF_ERR_PASSPHRASE_*, IF_ERR_VAULT_*,
+    IF_ERR_TRUST_*, IF_ERR_LOG_DAMAGED, IF_ERR_SANDBOX_UNAVAILABLE.
+    """
+    settings = load_settings(home.settings_file)
+    keystore = Keystore(home.keys, passphrase, development=home.is_development)
+    async with AsyncExitStack() as stack:
+        if mode != "reading" or home.format < FORMAT:
+            lock = stack.enter_context(home.lock)
+            await asyncio.to_thread(lock.acquire, settings.lock_wait_s, waiting=tell)
+            home.migrate()
+        if mode == "reading":
+            public = keystore.public("log").raw
+            log = LogReading.at(home.log_file, public, development=home.is_development, limits=log_limits(settings))
+            stack.push_async_callback(log.close)
+            yield House(home, settings, log, keystore)
+            return
+        key = await asyncio.to_thread(keystore.load, "log")
+        starting = None
+        if mode == "acting":
+            from infrafabric.control.starting import ending_chassis, start_chassis
+
+            # The sandbox starts while vault and log are opened: together they take no longer than it alone.
+            starting = asyncio.create_task(start_chassis(home, settings, key, tell))
+            stack.push_async_callback(ending_chassis, starting)
+        vault = Vault(home.vault_file, lambda: keystore.load_identity("vault"))
+        pseudonym_key = await asyncio.to_thread(lambda: vault.pseudonym_key)
+        writable = await open_log(home, settings, key, pseudonym_key)
+        stack.push_async_callback(writable.close)
+        house = House(home, settings, writable, keystore, vault)
+        if starting is not None:
+            from infrafabric.control.starting import start_kernel
+
+            house.kernel = await start_kernel(house, await starting, stack)
+        yield house
+
+
+async def open_log(home: Home, settings: Settings, key: SigningKey, pseudonym_key: bytes) -> WitnessLog:
+    """The home's log, writable. A log that was rolled back or damaged opens too, and refuses every append."""
+    from infrafabric.witness.log import WitnessLog
+    from infrafabric.witness.signer import KeySigner
+    from infrafabric.witness.slots import Slots
+    from infrafabric.witness.sqlite_store import SqliteStore
+
+    return await WitnessLog.open(
+        SqliteStore(home.log_file),
+        Slots(home.slots_file),
+        origin=home.origin,
+        signer=KeySigner(key),
+        pseudonym_key=pseudonym_key,
+        project=project,
+        clock=time.time,
+        limits=log_limits(settings),
+        development=home.is_development,
+    )
+
+
+def log_limits(settings: Settings) -> LogLimits:
+    return LogLimits(**settings.witness.model_dump())
+
+
+def _warnings(trusted: Trusted) -> list[str]:
+    reached = expiry_warning(trusted, _now())
+    if reached is None:
+        return []
+    if reached == 0:
+        return [f"the trust set expired at {trusted.trust.expires}: nothing new is loaded; `ifctl trust renew`"]
+    return [f"the trust set expires at {trusted.trust.expires}; `ifctl trust renew`"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

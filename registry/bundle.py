@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -174,7 +175,7 @@ def _listed(folder: Path, manifest: Manifest) -> set[str]:
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
-        with os.scandir(folder / prefix) as entries:
+        with _scanned(folder / prefix) as entries:
             for entry in entries:
                 name = f"{prefix}{entry.name}"
                 if entry.is_symlink() or _is_junction(entry):
@@ -192,8 +193,19 @@ def _listed(folder: Path, manifest: Manifest) -> set[str]:
     return found
 
 
+def _scanned(folder: Path) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+    try:
+        return os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FabricError(Code.BUNDLE_MISSING, f"{folder.name} went away while it was read") from None
+    except OSError as error:
+        raise FabricError(Code.FILE_UNREADABLE, f"{folder.name} cannot be read: {error.strerror}") from None
+
+
 def _is_junction(entry: os.DirEntry[str]) -> bool:
     """Whether Windows would lead elsewhere from here."""
+    if os.name != "nt":
+        return False
     attributes = getattr(entry.stat(follow_symlinks=False), "st_file_attributes", 0)
     return bool(attributes & getattr(stat, "FILE_ATTRIBUTE_REPARSE_POINT", 0))
 

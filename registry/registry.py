@@ -16,7 +16,7 @@ from infrafabric.kernel.ports import Capability
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.registry import signing
 from infrafabric.registry.bundle import Bundle
-from infrafabric.registry.entitlement import Claim, Entitlement, entitle
+from infrafabric.registry.entitlement import Claim, Entitlement, entitle, entitled_publisher
 from infrafabric.registry.store import BundleStore
 from infrafabric.registry.trust import Trusted
 from infrafabric.registry.trust_expiry import Grace, check_expiry
@@ -98,6 +98,20 @@ class AdapterRegistry:
             raise reasons[0]
         raise FabricError(Code.CAPABILITY_UNKNOWN, f"no bundle of {capability_id[:200]} is installed")
 
+    def recorded(self, capability_id: str, digest: str) -> Capability:
+        """The bundle that a recorded run named, for replay: its bytes verified, whatever the trust set now says of it.
+
+        Its `records` are empty. Raises IF_ERR_REPLAY_UNAVAILABLE where it is not stored, damaged, or of another id.
+        """
+        try:
+            bundle = self._store.load(digest)
+        except FabricError as error:
+            raise FabricError(Code.REPLAY_UNAVAILABLE, f"the bundle of {capability_id[:200]}: {error}") from None
+        if bundle.manifest.id != capability_id:
+            raise FabricError(Code.REPLAY_UNAVAILABLE, f"{digest} is {bundle.manifest.id}, not {capability_id[:200]}")
+        publisher = self._publisher(bundle) or f"key:{bundle.signers[0].fingerprint}"
+        return Capability(bundle.manifest, digest, publisher, bundle.files, ())
+
     def recheck(self, capability: Capability) -> None:
         """Raise unless `capability` may still run: IF_ERR_KEY_REVOKED, IF_ERR_DIGEST_REVOKED, IF_ERR_NOT_ALLOWED, …
 
@@ -128,8 +142,7 @@ class AdapterRegistry:
     def examine(self, bundle: Bundle) -> Entitlement:
         """Why a bundle could be loaded if it were installed; raises the reason why not."""
         trusted = self._present()
-        claim = Claim(bundle.manifest.id, bundle.manifest.version, bundle.digest, bundle.signers)
-        entitlement = entitle(trusted.trust, claim)
+        entitlement = entitle(trusted.trust, _claim(bundle))
         check_expiry(trusted, self._now(), digest=bundle.digest, grace=self._grace)
         return entitlement
 
@@ -238,6 +251,15 @@ class AdapterRegistry:
         except FabricError as error:
             return error
 
+    def _publisher(self, bundle: Bundle) -> str:
+        """Who stands behind the bundle today, or ""."""
+        if self._trusted is None:
+            return ""
+        try:
+            return entitled_publisher(self._trusted.trust, _claim(bundle))
+        except FabricError:
+            return ""
+
     def _unload(self) -> tuple[Unload, ...]:
         """Forget what may not run any more. Expiry unloads nothing: it is asked anew before every write."""
         gone = []
@@ -256,6 +278,10 @@ class AdapterRegistry:
         except FabricError as error:
             return Listed(capability_id, version, digest, "", digest in self._loaded, manifest, error)
         return Listed(capability_id, version, digest, entitlement.publisher, digest in self._loaded, manifest, None)
+
+
+def _claim(bundle: Bundle) -> Claim:
+    return Claim(bundle.manifest.id, bundle.manifest.version, bundle.digest, bundle.signers)
 
 
 def _highest_first(versions: Mapping[str, str]) -> Iterable[str]:

@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.registry.bundle import Bundle, add_signatures, read_bundle, read_manifest, write_bundle
-from infrafabric.registry.manifest import Document
+from infrafabric.registry.bundle import Bundle, add_signatures, read_bundle, read_manifest, write_bundle, write_synced
+from infrafabric.registry.manifest import MANIFEST_FILE, Document
 from infrafabric.registry.signing import bundle_digest, signers
 
 __all__ = ["BundleStore"]
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _ASIDE = ".aside-"
+_ATTEMPTS = 5
 _STALE_S = 3600
 """Age at which a folder written aside is taken for the remains of a crash."""
 
@@ -35,20 +36,45 @@ class BundleStore:
         self._root = root
 
     def install(self, bundle: Bundle) -> None:
-        """Keep `bundle`; on return it is on the disk. Installing what is there already mends or changes nothing,
-        except that new signatures join those that the stored manifest has."""
+        """Keep `bundle`; on return it is on the disk. What is stored damaged is replaced; what is stored well stays,
+        and new signatures join those that it has (of two that join at once, one may be lost)."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
-        stored = self._stored(bundle.digest)
-        if stored is not None:
-            if set(bundle.manifest.all_signatures) <= set(stored.manifest.all_signatures):
-                return
-            bundle = add_signatures(stored, bundle.manifest.all_signatures)
         with self._aside() as aside:
-            fresh = aside / "new"
-            write_bundle(bundle, fresh)
-            _sync_tree(fresh)
-            self._replace(fresh, self._folder(bundle.digest), aside / "old")
+            if not self._joined(bundle, aside):
+                write_bundle(bundle, aside / "new")
+                _sync_tree(aside / "new")
+                self._move_in(bundle, aside)
+            _sync(self._root)
+
+    def _joined(self, bundle: Bundle, aside: Path) -> bool:
+        """Whether the bundle is stored undamaged, now with all signatures of both."""
+        try:
+            stored = self.load(bundle.digest)
+        except FabricError:
+            return False  # missing or damaged: it is to be written
+        if not set(bundle.manifest.all_signatures) <= set(stored.manifest.all_signatures):
+            folder = self._folder(bundle.digest)
+            write_synced(aside / MANIFEST_FILE, add_signatures(stored, bundle.manifest.all_signatures).text)
+            (aside / MANIFEST_FILE).replace(folder / MANIFEST_FILE)
+            _sync(folder)
+        return True
+
+    def _move_in(self, bundle: Bundle, aside: Path) -> None:
+        """Give the folder written aside its place. A damaged one that has it goes aside first."""
+        folder = self._folder(bundle.digest)
+        for attempt in range(_ATTEMPTS):
+            try:
+                (aside / "new").rename(folder)
+                return
+            except OSError as error:
+                if not (folder.exists() or folder.is_symlink()):
+                    raise FabricError(Code.FILE_UNWRITABLE, f"{folder.name}: {error.strerror}") from None
+            if self._joined(bundle, aside):  # another process put it there
+                return
+            with contextlib.suppress(FileNotFoundError):  # another process took it away
+                folder.rename(aside / f"old-{attempt}")
+        raise FabricError(Code.BUSY, f"others keep changing the bundle {bundle.digest}", retry_after=1)
 
     def load(self, digest: str) -> Bundle:
         """The bundle of that digest, its bytes verified again.
@@ -82,13 +108,6 @@ class BundleStore:
             folder.rename(aside / "old")
             _sync(self._root)
 
-    def _stored(self, digest: str) -> Bundle | None:
-        """What is stored, or None where that is nothing or damaged: then it is to be written again."""
-        try:
-            return self.load(digest)
-        except FabricError:
-            return None
-
     def _folder(self, digest: str) -> Path:
         name = digest.removeprefix("sha256:")
         if _HEX.fullmatch(name) is None or name == digest:
@@ -102,17 +121,6 @@ class BundleStore:
         if not folder.is_dir():
             raise FabricError(Code.BUNDLE_MISSING, f"the bundle {digest} is not in the bundle store")
         return folder
-
-    def _replace(self, fresh: Path, folder: Path, old: Path) -> None:
-        if folder.is_symlink() or folder.exists():
-            with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                folder.rename(old)
-        try:
-            fresh.rename(folder)
-        except OSError:
-            # Another process put a bundle of this digest there first. It is as good as this one, or it is refused.
-            self.load(f"sha256:{folder.name}")
-        _sync(self._root)
 
     @contextlib.contextmanager
     def _aside(self) -> Iterator[Path]:

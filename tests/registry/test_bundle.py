@@ -25,7 +25,7 @@ from infrafabric.registry.manifest import MANIFEST_FILE, parse
 from infrafabric.registry.signing import bundle_digest, signed_bytes
 
 if TYPE_CHECKING:
-    from tests.conftest import Press
+    from press import Press
 
 several = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 

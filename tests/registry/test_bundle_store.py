@@ -15,7 +15,7 @@ from infrafabric.registry.manifest import MANIFEST_FILE
 from infrafabric.registry.store import BundleStore
 
 if TYPE_CHECKING:
-    from tests.conftest import Press
+    from press import Press
 
 
 @pytest.fixture

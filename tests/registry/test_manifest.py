@@ -16,7 +16,7 @@ from infrafabric.registry import schema
 from infrafabric.registry.manifest import parse, parse_draft
 
 if TYPE_CHECKING:
-    from tests.conftest import Press
+    from press import Press
 
 DIGEST = "sha256:" + "0" * 64
 EXAMPLE = Path(registry_manifest.__file__).parent / "examples" / "http.yaml"

@@ -14,7 +14,9 @@ from infrafabric.kernel.words.entries import BODIES, Body, Fact, Kind
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.store import Reader, Row, StoreDamaged, StoredFact
 
-__all__ = ["StoreFacts", "decode", "fold", "project_facts"]
+__all__ = ["StoreFacts", "body_bytes", "decode", "fold", "project_facts", "words"]
+
+MAX_INT = 2**53 - 1
 
 
 class StoreFacts:
@@ -92,3 +94,18 @@ def words(body: Mapping[str, Any], actor: str) -> tuple[str, str, str, str, str]
     """The columns of a body: trace, talent, target, capability, actor."""
     capability = body.get("capability", "")
     return body["trace"], body["talent"], body["target"], capability if isinstance(capability, str) else "", actor
+
+
+def body_bytes(members: Mapping[str, Any]) -> bytes:
+    """RFC 8785 bytes of a body. Most are flat objects of strings and small integers, on which orjson agrees.
+
+    Raises IF_ERR_JSON_INVALID.
+    """
+    for name, value in members.items():
+        kind = type(value)
+        if not (kind is str or kind is bool or (kind is int and -MAX_INT <= value <= MAX_INT)) or not name.isascii():
+            return dumps(members)
+    try:
+        return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise FabricError(Code.JSON_INVALID, str(error)) from None

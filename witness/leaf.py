@@ -10,13 +10,14 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["Leaf", "commitment", "format_at", "leaf_bytes", "parse_at", "pseudonym"]
+__all__ = ["Leaf", "commitment", "format_at", "leaf_bytes", "parse_at", "pseudonym", "tokens"]
 
 VERSION = 1
 SALT_BYTES = 32
@@ -29,6 +30,7 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,31}\.[a-z][a-z0-9_]{0,31}")
 _TOKEN_22 = re.compile(r"[A-Za-z0-9_-]{22}")
 _TOKEN_43 = re.compile(r"[A-Za-z0-9_-]{43}")
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,6 +63,15 @@ def leaf_bytes(action: str, actor: str, at: str, body: str, kind: str, nonce: st
         f'{{"action":"{action}","actor":"{actor}","at":"{at}","body":"{body}","kind":"{kind}",'
         f'"nonce":"{nonce}","seq":{seq},"v":{VERSION}}}'
     ).encode("ascii")
+
+
+def tokens(nonce: bytes, commitment: bytes) -> tuple[str, str]:
+    """Nonce (16 bytes) and commitment (32 bytes) as base64url without padding: 22 and 43 characters.
+
+    Encoded in one go: zeros fill both up to whole groups of three bytes, as base64 itself would.
+    """
+    text = b2a_base64(b"%b\0\0%b\0" % (nonce, commitment), newline=False).translate(_URL_SAFE).decode("ascii")
+    return text[:22], text[24:67]
 
 
 @dataclass(frozen=True, slots=True)

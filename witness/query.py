@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,7 @@ import orjson
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.witness.leaf import Leaf, parse_at
-from infrafabric.witness.startup import check_row
-from infrafabric.witness.store import Query, Reader
+from infrafabric.witness.store import Query, Reader, Row
 
 __all__ = ["Found", "find"]
 
@@ -29,8 +28,8 @@ class Found:
     body: Mapping[str, Any] | None
 
 
-def find(reader: Reader, query: Query, size: int) -> Sequence[Found]:
-    """Entries below `size` that fit, each checked against its leaf hash and commitment. Raises IF_ERR_LOG_DAMAGED.
+def find(reader: Reader, query: Query, size: int, check: Callable[[Row], object]) -> Sequence[Found]:
+    """Entries below `size` that fit, each after `check` has passed it. Raises IF_ERR_LOG_DAMAGED.
 
     Times rise along the log, so `since` is found by bisection.
     """
@@ -39,7 +38,8 @@ def find(reader: Reader, query: Query, size: int) -> Sequence[Found]:
     for row in reader.find(query, first):
         if row.number >= size:
             continue
-        leaf = check_row(row)
+        check(row)
+        leaf = Leaf.parse(row.leaf)
         body = None if row.body is None else orjson.loads(row.body)
         found.append(Found(row.number, leaf.at, row.kind, row.action, row.actor, leaf.seq, body))
     return found

@@ -173,7 +173,7 @@ class LogReading:
         if not 1 <= wanted.limit <= self._limits.found_entries:
             raise FabricError(Code.USAGE, f"a query answers 1 to {self._limits.found_entries} entries")
         head = self.head
-        return self._guarded(lambda: query.find(self._reader, wanted, head.size))
+        return self._guarded(lambda: query.find(self._reader, wanted, head.size, lambda row: self._prove(row, head)))
 
     def _of_action(self, action: str, head: SignedCheckpoint) -> Sequence[Row]:
         return [row for row in self._guarded(lambda: self._reader.of_action(action)) if row.number < head.size]

@@ -14,6 +14,12 @@ from infrafabric.witness.store import Query, Row, State, StoreDamaged, StoredFac
 __all__ = ["SqliteReader", "connect"]
 
 BUSY_MS = 5_000
+# The index on traces is by blocks of 1024 entries; see the schema.
+_IN_BLOCKS = """
+WITH RECURSIVE block(n) AS (
+    SELECT ? >> 10 UNION ALL SELECT n + 1 FROM block WHERE n < (SELECT max(i) >> 10 FROM entry)
+)
+SELECT entry.* FROM block CROSS JOIN entry ON entry.i >> 10 = block.n AND entry.trace = ? AND entry.trace <> '' WHERE"""
 
 
 def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
@@ -105,17 +111,19 @@ class SqliteReader:
         terms = ["i>=?"]
         values: list[str | int] = [first]
         for name, value in query.words:
-            terms.append(
-                f"{name}=?" if value == "" or name not in ("trace", "action") else f"({name}=? AND {name}<>'')"
-            )
+            terms.append(f"{name}=?")
             values.append(value)
+        if query.action:
+            terms.append("action<>''")  # lets the index serve, which leaves out what has none
         if query.talent is not None:
             terms.append("(talent=? OR actor=?)")
             values += [query.talent, query.talent]
+        source = _IN_BLOCKS if query.trace else "SELECT * FROM entry WHERE"
+        blocks = (first, query.trace) if query.trace else ()
         with _damage():
             found = self._db.execute(
-                f"SELECT * FROM entry WHERE {' AND '.join(terms)} ORDER BY i DESC LIMIT ?",  # noqa: S608 - names are fixed
-                (*values, query.limit),
+                f"{source} {' AND '.join(terms)} ORDER BY i DESC LIMIT ?",  # noqa: S608 - all of it is fixed text
+                (*blocks, *values, query.limit),
             ).fetchall()
         return [Row(*row) for row in found]
 

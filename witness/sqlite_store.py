@@ -26,20 +26,22 @@ FORMAT = 1
 """`user_version` of the file."""
 APPLICATION = 0x49464C47
 """`application_id`: IFLG."""
-WAL_BYTES = 64 << 20
-"""Beyond this the writer itself empties the WAL: under steady load the other thread never catches it at rest."""
+WAL_FRAMES = 1000
+"""Pages in the WAL beyond which it is to be used again from its start (SQLite's own default for that)."""
 CHECKPOINT_EVERY_S = 0.1
 RESERVE_BYTES = 16 << 20
 """Held back in a file of its own: room for the closing entries (at most 1 MiB each) of what is under way."""
 DISK_CHECK_S = 0.25
 
+# Traces are random: by themselves they would spread the entries of one commit over as many pages of their index. Under
+# the block of 1024 entries that they are in, they share a few, and a search asks each block. Action ids rise with time.
 _SCHEMA = """
 CREATE TABLE entry (
     i INTEGER PRIMARY KEY, hash BLOB NOT NULL, leaf BLOB NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL,
     trace TEXT, talent TEXT, target TEXT, capability TEXT, actor TEXT, salt BLOB, body BLOB
 );
 CREATE INDEX entry_action ON entry(action) WHERE action <> '';
-CREATE INDEX entry_trace ON entry(trace) WHERE trace <> '';
+CREATE INDEX entry_trace ON entry(i >> 10, trace) WHERE trace <> '';
 CREATE INDEX entry_kind ON entry(kind);
 CREATE TABLE node (level INTEGER, i INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, i)) WITHOUT ROWID;
 CREATE TABLE state (
@@ -68,6 +70,7 @@ class SqliteStore:
         self._reserve = path.with_name(path.name + ".reserve")
         self._free = (0.0, 0)
         self._failure: Exception | None = None
+        self._wal_frames = 0
         self._writer = self._open()
         self.restore_reserve()
         self._stop = threading.Event()
@@ -88,7 +91,7 @@ class SqliteStore:
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA wal_autocheckpoint=0")
             db.execute("PRAGMA secure_delete=ON")
-            db.execute("PRAGMA cache_size=-65536")  # 64 MiB: the index on trace is written at random places
+            db.execute("PRAGMA cache_size=-65536")  # 64 MiB
             if version == 0:
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};"
                 db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT")
@@ -125,7 +128,7 @@ class SqliteStore:
             self._sync()
         except sqlite3.Error as error:
             self._roll_back(error)
-        self._trim_wal()
+        self._reuse_wal()
 
     def _erase(self, index: int, keys: Sequence[tuple[str, str]]) -> None:
         db = self._writer
@@ -175,38 +178,41 @@ class SqliteStore:
 
     # --- the WAL
 
-    def _trim_wal(self) -> None:
-        wal = self.path.with_name(self.path.name + "-wal")
-        if wal.stat().st_size > WAL_BYTES:
-            self._checkpoint(self._writer, "TRUNCATE")
+    def _reuse_wal(self) -> None:
+        """Copy what little the other thread has left, so that the next commit writes the WAL from its start again.
+
+        While commits keep coming, the other thread alone never finds the WAL at rest: it would grow without end, and a
+        sync of a file that grows costs twice that of one that does not.
+        """
+        if self._wal_frames > WAL_FRAMES:
+            self._wal_frames = 0
+            self._checkpoint(self._writer, "PASSIVE")
 
     def _checkpoint_forever(self) -> None:
         try:
             db = connect(self.path)
             db.execute("PRAGMA synchronous=FULL")
             while not self._stop.wait(CHECKPOINT_EVERY_S):
-                self._checkpoint(db, "PASSIVE")
+                self._wal_frames = self._checkpoint(db, "PASSIVE")[1]
             db.close()
         except sqlite3.Error as error:  # the next commit raises it
             self._failure = error
 
     @staticmethod
-    def _checkpoint(db: sqlite3.Connection, mode: str) -> bool:
-        """Copy the WAL into the database; False when someone is in the way or the disk is full, so that it is left."""
+    def _checkpoint(db: sqlite3.Connection, mode: str) -> tuple[bool, int]:
+        """Copy the WAL into the database. Whether nothing was in the way, and how many frames the WAL holds."""
         try:
-            return not db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]
+            busy, frames, _ = db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         except sqlite3.Error as error:
             # The WAL stays whole, and commits go on as long as it has room to grow: nothing is lost.
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-                sqlite3.SQLITE_FULL,
-                sqlite3.SQLITE_BUSY,
-                sqlite3.SQLITE_LOCKED,
-            ):
-                return False
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return False, 0
             raise
+        return not busy, frames
 
     def purge(self) -> bool:
-        return self._checkpoint(self._writer, "TRUNCATE")
+        return self._checkpoint(self._writer, "TRUNCATE")[0]
 
     # --- room
 

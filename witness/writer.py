@@ -7,17 +7,18 @@ after both, so a transaction that fails leaves the tree as it was.
 from __future__ import annotations
 
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import NamedTuple
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
+from infrafabric.kernel.words.entries import Kind
 from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from infrafabric.witness.erase import plan_erasure
 from infrafabric.witness.facts import fold, project_facts
-from infrafabric.witness.leaf import format_at, leaf_bytes, pseudonym
+from infrafabric.witness.leaf import format_at, leaf_bytes, pseudonym, tokens
 from infrafabric.witness.limits import CLOSING, Limits
 from infrafabric.witness.merkle import Growth
 from infrafabric.witness.note import Signer, check_name
@@ -31,17 +32,22 @@ ACTORS_KEPT = 65_536
 """Pseudonyms and sequence numbers held in memory; the others are looked up again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proven(Appended):
+class Proven(NamedTuple):
     """An appended entry with the proof that it is in the log, as of its own commit."""
 
+    number: int
+    """Its leaf index."""
+    at: str
+    tree_size: int
     leaf: bytes
     proof: tuple[bytes, ...]
     checkpoint: str
     """The signed note that the proof leads to."""
 
 
-Outcome = tuple[Appended, ...] | FabricError
+_KINDS = {kind: kind.value for kind in Kind}
+
+Outcome = tuple[Appended, ...] | tuple[Proven, ...] | FabricError
 
 
 @dataclass(slots=True, eq=False)
@@ -118,21 +124,22 @@ class Writer:
         if self.stopped is not None:
             return [self.stopped] * len(submissions)
         try:
-            refusals = {
-                id(submission): refusal
-                for submission in submissions
-                if (refusal := self._refusal(submission)) is not None
-            }
-            outcomes = self._write_or_make_room([s for s in submissions if id(s) not in refusals]) | refusals
+            refusal = self._refusal()
+            if refusal is None:
+                outcomes = self._write_or_make_room(submissions)
+            else:
+                outcomes = {id(submission): refusal for submission in submissions}
+                closing = [submission for submission in submissions if submission.closing]
+                if closing:
+                    outcomes |= self._write_or_make_room(closing)
         except Exception as error:  # whatever it was, memory and store may differ now
             self.stopped = FabricError(Code.LOG_STOPPED, f"appending failed: {error}")
             self.stopped.__cause__ = error
             return [self.stopped] * len(submissions)
         return [outcomes[id(submission)] for submission in submissions]
 
-    def _refusal(self, submission: Submission) -> FabricError | None:
-        if submission.closing:
-            return None
+    def _refusal(self) -> FabricError | None:
+        """Why no new work is taken now; what closes work in hand is."""
         behind = self._last_at / 1000 - self._clock()
         if behind > self._limits.clock_back_s:
             return FabricError(Code.LOG_CLOCK, f"the clock is {behind:.1f} s behind the last entry")
@@ -171,19 +178,20 @@ class Writer:
         if not batch.rows:
             return outcomes
         growth, head = self._commit(batch)
-        at, size, number = batch.at, head.size, growth.before
+        at, size, number, before = batch.at, head.size, growth.before, growth.before
         for submission in submissions:
             if id(submission) in outcomes:
                 continue
             after = number + len(submission.entries)
             if submission.prove:
-                leaves = [batch.rows[index - growth.before].leaf for index in range(number, after)]
                 outcomes[id(submission)] = tuple(
-                    Proven(index, at, size, leaf, growth.inclusion(index), head.note)
-                    for index, leaf in zip(range(number, after), leaves, strict=True)
+                    [
+                        Proven(index, at, size, batch.rows[index - before].leaf, growth.inclusion(index), head.note)
+                        for index in range(number, after)
+                    ]
                 )
             else:
-                outcomes[id(submission)] = tuple(Appended(index, at, size) for index in range(number, after))
+                outcomes[id(submission)] = tuple([Appended(index, at, size) for index in range(number, after)])
             number = after
         return outcomes
 
@@ -193,11 +201,9 @@ class Writer:
         for submission in submissions:
             number = self._frontier.size + len(batch.rows)
             try:
-                facts = [
-                    fact
-                    for index, entry in enumerate(submission.entries, number)
-                    for fact in project_facts(self._project, entry, index, batch.at)
-                ]
+                facts: list[StoredFact] = []
+                for index, entry in enumerate(submission.entries, number):
+                    facts += project_facts(self._project, entry, index, batch.at)
                 if submission.erases is not None:
                     batch.erasures.append(self._plan_erasure(submission.erases, batch))
             except FabricError as error:
@@ -227,19 +233,12 @@ class Writer:
             actor = self._actors.get(entry.actor) or self._pseudonym(entry.actor)
             seq = (sequence.get(actor) or (0 if batch.begins_origin else self._last_sequence(actor))) + 1
             sequence[actor] = seq
-            commitment = sha256(b"infrafabric-body-v1\n" + salt + body).digest()
-            leaf = leaf_bytes(
-                entry.action,
-                actor,
-                at,
-                urlsafe_b64encode(commitment)[:43].decode("ascii"),
-                entry.kind.value,
-                urlsafe_b64encode(nonce)[:22].decode("ascii"),
-                seq,
-            )
+            nonce_text, body_text = tokens(nonce, sha256(b"infrafabric-body-v1\n" + salt + body).digest())
+            kind = _KINDS[entry.kind]
+            leaf = leaf_bytes(entry.action, actor, at, body_text, kind, nonce_text, seq)
             hash_ = sha256(b"\x00" + leaf).digest()
             hashes.append(hash_)
-            rows.append(Row(number, hash_, leaf, entry.kind.value, entry.action, *columns, salt, body))
+            rows.append(Row(number, hash_, leaf, kind, entry.action, *columns, salt, body))
             number += 1
 
     def _commit(self, batch: _Batch) -> tuple[Growth, SignedCheckpoint]:

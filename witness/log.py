@@ -1,0 +1,394 @@
+"""The log: an async face, one thread that writes. Implements the kernel's port `Log`.
+
+Callers that arrive together share a transaction, an fsync and a checkpoint. Waiting ends when all three are done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar, cast
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Appended, Entry, Project
+from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, Kind, OriginOpened
+from infrafabric.witness.audit import Report
+from infrafabric.witness.checkpoint import SignedCheckpoint
+from infrafabric.witness.facts import body_bytes, decode, words
+from infrafabric.witness.leaf import ACTION
+from infrafabric.witness.limits import Limits
+from infrafabric.witness.note import Signer, Verifier, check_name
+from infrafabric.witness.reading import LogReading
+from infrafabric.witness.slots import Slots
+from infrafabric.witness.startup import Start, examine
+from infrafabric.witness.store import Store
+from infrafabric.witness.writer import Outcome, Proven, Submission, Writer
+
+__all__ = ["WitnessLog"]
+
+T = TypeVar("T")
+_Waiting = tuple[Submission, "asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]", int]
+
+
+class WitnessLog(LogReading):
+    """A log that is written. Made by `open`; one at a time has a store, which the home's lock sees to."""
+
+    def __init__(
+        self,
+        store: Store,
+        slots: Slots,
+        signer: Signer,
+        writer: Writer,
+        start: Start,
+        *,
+        project: Project,
+        pseudonym_key: bytes,
+        limits: Limits,
+        development: bool,
+    ) -> None:
+        super().__init__(store.reader, signer.public, development=development, limits=limits)
+        self._store, self._slots, self._writer = store, slots, writer
+        self._project, self._pseudonym_key = project, pseudonym_key
+        self._origin, self._head, self._stopped = start.origin, start.head, start.stopped
+        self._loop = asyncio.get_running_loop()
+        self._work: queue.SimpleQueue[list[_Waiting] | Callable[[], None] | None] = queue.SimpleQueue()
+        self._gathered: list[_Waiting] = []
+        self._pending_bytes = 0
+        self._grown = asyncio.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._write_forever, name="log-writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    async def open(
+        cls,
+        store: Store,
+        slots: Slots,
+        *,
+        origin: str,
+        signer: Signer,
+        pseudonym_key: bytes,
+        project: Project,
+        clock: Callable[[], float] = time.time,
+        limits: Limits | None = None,
+        development: bool = False,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> WitnessLog:
+        """Check the end of the stored log and the checkpoint kept beside it, and start the writer.
+
+        `origin` names a log that is empty yet; one that has entries keeps its own. A log that is found damaged or
+        rolled back can be read but not written: `stopped` says why, and every append raises it. `clock` gives Unix
+        seconds, `project` the facts of an entry. A `development` log marks its receipts so.
+        `random` gives salts and nonces; only test vectors need another source than the system's.
+        """
+        check_name(origin)
+        limits = limits if limits is not None else Limits()
+
+        def start_up() -> Start:
+            reader = store.reader()
+            try:
+                return examine(reader, slots, origin, signer.public, limits)
+            finally:
+                reader.close()
+
+        start = await asyncio.to_thread(start_up)
+        if start.stopped is None and start.head is not None and slots.read() != start.head.note:
+            # The kernel died between the two writes; nobody was told of the newer tree yet.
+            await asyncio.to_thread(slots.write, start.head.note)
+        writer = Writer(store, slots, signer, pseudonym_key, project, clock, limits, start, random)
+        return cls(
+            store,
+            slots,
+            signer,
+            writer,
+            start,
+            project=project,
+            pseudonym_key=pseudonym_key,
+            limits=limits,
+            development=development,
+        )
+
+    # --- what is known without asking the store
+
+    @property
+    def stopped(self) -> FabricError | None:
+        """Why the log takes no entries: IF_ERR_LOG_ROLLED_BACK, IF_ERR_LOG_DAMAGED, IF_ERR_LOG_STOPPED."""
+        return self._stopped
+
+    @property
+    def head(self) -> SignedCheckpoint:
+        """The checkpoint of the last acknowledged commit. Raises IF_ERR_ENTRY_UNKNOWN while the log is empty."""
+        if self._head is None:
+            raise self._stopped or FabricError(Code.ENTRY_UNKNOWN, "the log is empty")
+        return self._head
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def size(self) -> int:
+        return 0 if self._head is None else self._head.size
+
+    @property
+    def vkey(self) -> str:
+        return str(Verifier(self._origin, self._public))
+
+    # --- appending
+
+    async def append(self, *entries: Entry) -> Sequence[Appended]:
+        """Record entries in one transaction, in order; see the port.
+
+        New work is refused where entries of the kinds `CLOSING`, alone in their call, are still taken. Raises
+        IF_ERR_TOO_LARGE, IF_ERR_JSON_INVALID, IF_ERR_BUSY, IF_ERR_DISK_FULL, IF_ERR_LOG_CLOCK, IF_ERR_LOG_STOPPED,
+        or why the log was stopped when it was opened.
+        """
+        return cast("tuple[Appended, ...]", await self._submit(self._submission(entries)))
+
+    async def append_proven(self, *entries: Entry) -> Sequence[Proven]:
+        """The same, with each entry's leaf, its inclusion proof and the checkpoint that it leads to."""
+        submission = self._submission(entries)
+        submission.prove = True
+        return cast("tuple[Proven, ...]", await self._submit(submission))
+
+    def _submission(self, entries: tuple[Entry, ...]) -> Submission:
+        bodies: list[bytes] = []
+        columns: list[tuple[str, str, str, str, str]] = []
+        for entry in entries:
+            if not isinstance(entry.body, BODIES.get(entry.kind, Body)):
+                raise FabricError(Code.INTERNAL, f"a body of {type(entry.body).__name__} for an entry {entry.kind}")
+            if ACTION.fullmatch(entry.action) is None:
+                raise FabricError(Code.NAME_INVALID, f"{entry.action[:60]!r} is no action id; one is a lower-case uuid")
+            members = entry.body.as_json()
+            body = body_bytes(members)
+            if len(body) > self._limits.body_bytes:
+                raise FabricError(
+                    Code.TOO_LARGE,
+                    f"the body of {entry.kind} is {len(body)} bytes; {self._limits.body_bytes} are taken",
+                )
+            bodies.append(body)
+            columns.append(words(members, entry.actor))
+        return Submission(entries, tuple(bodies), tuple(columns))
+
+    def _submit(self, submission: Submission) -> asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]:
+        future: asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]] = self._loop.create_future()
+        if self._stopped is not None:
+            raise self._stopped
+        if self._closed:
+            raise FabricError(Code.LOG_STOPPED, "the log was closed")
+        if not submission.entries:
+            future.set_result(())
+            return future
+        size = sum(map(len, submission.bodies)) + 256 * len(submission.bodies)
+        if self._pending_bytes + size > self._limits.pending_bytes and not submission.closing:
+            raise FabricError(Code.BUSY, "too many entries wait to be written", retry_after=1.0)
+        self._pending_bytes += size
+        # All that arrives in this turn of the loop goes to the writer at once, so that the first does not go alone.
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append((submission, future, size))
+        return future
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._work.put(gathered)
+
+    # --- the writer's thread
+
+    def _write_forever(self) -> None:
+        carried: list[_Waiting] | Callable[[], None] | None | bool = False
+        while True:
+            work = self._work.get() if carried is False else carried
+            carried = False
+            if work is None:
+                return
+            if callable(work):
+                work()
+                continue
+            waiting = cast("list[_Waiting]", work)
+            while len(waiting) < self._limits.batch_entries:
+                try:
+                    more = self._work.get_nowait()
+                except queue.Empty:
+                    break
+                if not isinstance(more, list):
+                    carried = more
+                    break
+                waiting += more
+            for batch in self._batches(waiting):
+                outcomes = self._writer.commit([submission for submission, _, _ in batch])
+                if not self._tell(self._deliver, batch, outcomes, self._writer.head, self._writer.stopped):
+                    return
+
+    def _batches(self, waiting: list[_Waiting]) -> Sequence[list[_Waiting]]:
+        batches: list[list[_Waiting]] = [[]]
+        entries = size = 0
+        for item in waiting:
+            count = len(item[0].entries)
+            full = entries + count > self._limits.batch_entries or size + item[2] > self._limits.batch_bytes
+            if batches[-1] and full:
+                batches.append([])
+                entries = size = 0
+            batches[-1].append(item)
+            entries += count
+            size += item[2]
+        return batches
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> bool:
+        """Run `callback` in the loop. False when the loop is gone, and with it everyone who waited."""
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            return False
+        return True
+
+    def _deliver(
+        self,
+        batch: list[_Waiting],
+        outcomes: list[Outcome],
+        head: SignedCheckpoint | None,
+        stopped: FabricError | None,
+    ) -> None:
+        self._settle(head, stopped)
+        for (_, future, size), outcome in zip(batch, outcomes, strict=True):
+            self._pending_bytes -= size
+            if future.done():  # its caller was cancelled; the entry stays
+                continue
+            if isinstance(outcome, FabricError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    def _settle(self, head: SignedCheckpoint | None, stopped: FabricError | None) -> None:
+        self._head, self._stopped = head, stopped
+        if head is not None:
+            self._origin = head.origin
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+    async def _in_writer(self, work: Callable[[], T]) -> T:
+        """Run `work` between two transactions."""
+        if self._closed:
+            raise FabricError(Code.LOG_STOPPED, "the log was closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def finish(result: T | None, error: Exception | None, head: SignedCheckpoint | None) -> None:
+            self._settle(head, self._writer.stopped)
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(cast("T", result))
+
+        def run() -> None:
+            result, failure = None, None
+            try:
+                result = work()
+            except Exception as error:  # handed to the caller
+                failure = error
+            self._tell(finish, result, failure, self._writer.head)
+
+        self._work.put(run)
+        return await future
+
+    # --- what an operator asks for
+
+    async def erase(self, index: int, why: str, talent: str = "", trace: str = "") -> Appended:
+        """Erase the body and salt of an entry for good, and the facts that only it set; record that, and why.
+
+        The bytes are overwritten in the database and its journal is emptied before this returns. Backups and the disk's
+        own spare blocks are beyond it. Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED, IF_ERR_ERASE_REFUSED,
+        IF_ERR_WHY_REQUIRED, and IF_ERR_BUSY when it was erased and a reader keeps the journal from being emptied.
+        """
+        if not why.strip():
+            raise FabricError(Code.WHY_REQUIRED, f"erasing entry {index} needs a reason")
+        submission = self._submission(
+            (Entry(Kind.BODY_ERASED, BodyErased(talent=talent, trace=trace, index=index, why=why)),)
+        )
+        submission.erases = index
+        (appended,) = cast("tuple[Appended]", await self._submit(submission))
+        if not await self._in_writer(self._writer.purge):
+            raise FabricError(
+                Code.BUSY,
+                f"the body of entry {index} is erased, but a reader keeps the journal that still holds it",
+                remedy="End the other readers. The next erasure, or the kernel's next stop, empties the journal.",
+            )
+        return appended
+
+    async def open_origin(self, origin: str, why: str, talent: str = "", trace: str = "") -> Appended:
+        """After a rollback: go on with the entries that are left, under a new origin. An operator's decision.
+
+        The first entry of the new origin names the old one and the last checkpoint that was kept of it. Raises
+        IF_ERR_WHY_REQUIRED, IF_ERR_NAME_INVALID, IF_ERR_USAGE when the log was not rolled back or the name is not new.
+        """
+        if not why.strip():
+            raise FabricError(Code.WHY_REQUIRED, "opening a new origin needs a reason")
+        check_name(origin)
+        try:
+            kept = self._slots.read() or ""
+        except FabricError:
+            kept = ""  # both slots are spoilt, which is why the log is stopped
+        body = OriginOpened(
+            talent=talent,
+            trace=trace,
+            origin=origin,
+            vkey=str(Verifier(origin, self._public)),
+            why=why,
+            before=self._origin,
+            checkpoint=kept,
+        )
+        submission = self._submission((Entry(Kind.ORIGIN_OPENED, body),))
+        return await self._in_writer(lambda: self._writer.open_origin(origin, submission))
+
+    async def rebuild_facts(self) -> int:
+        """Make all facts again from the stored bodies; how many there are. Raises IF_ERR_LOG_DAMAGED."""
+        return await self._in_writer(self._writer.rebuild_facts)
+
+    async def audit_all(self) -> Report:
+        """`audit`, with the facts and the actors' names compared as well."""
+        return await self.audit(self._project, self._pseudonym_key)
+
+    # --- following
+
+    def watch(self) -> AsyncIterator[tuple[int, Entry]]:
+        """Entries as they become durable, from now on.
+
+        A watcher holds no queue: it is woken and reads on from where it was, so a slow one neither loses entries nor
+        holds the writer up. Entries whose bodies were erased before it came to them are left out.
+        """
+        return self._watch(self.size)
+
+    async def _watch(self, position: int) -> AsyncIterator[tuple[int, Entry]]:
+        while not self._closed:
+            grown = self._grown
+            if position >= self.size:
+                await grown.wait()
+                continue
+            row = self._guarded(lambda at=position: self._reader.row(at))  # type: ignore[misc]
+            if row is None:
+                raise FabricError(Code.LOG_DAMAGED, f"entry {position} is missing")
+            entry = decode(row)
+            position += 1
+            if entry is not None:
+                yield position - 1, entry
+
+    async def close(self) -> None:
+        """Write what was handed over, stop the writer, close store and slots."""
+        if self._closed:
+            return
+        self._hand_over()
+        self._closed = True
+        self._work.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.sleep(0)  # let the last answers reach those who wait
+        self._grown.set()
+        self._writer.close()
+        self._slots.close()
+        await asyncio.to_thread(self._store.close)
+        await super().close()

@@ -1,6 +1,6 @@
 """One run of an adapter as a state machine without I/O: what the guest exports, and what a test can drive natively.
 
-A step is `{"request": …}`, `{"done": …}` or `{"error": {"type", "message", "code"?}}`; all are JSON values.
+A step is `{"request": …}`, `{"done": …}` or `{"error": {"type", "message", "code"?, "where"?}}`, all of it JSON.
 """
 
 from __future__ import annotations
@@ -33,7 +33,21 @@ def failure(error: BaseException) -> Step:
         shape["code"] = error.code
     elif isinstance(error, _ProtocolError):
         shape["code"] = PROTOCOL
+    else:
+        shape["where"] = _where(error)
     return {"error": shape}
+
+
+def _where(error: BaseException) -> str:
+    """`file.py:12`, the innermost line of the traceback that is not the SDK's; "" where there is none."""
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not trace.tb_frame.f_globals.get("__name__", "").startswith("infrafabric.adapters.sdk"):
+            where = f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return where
 
 
 class Steps:

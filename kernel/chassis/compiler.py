@@ -1,0 +1,48 @@
+"""wasm to native code, in a process of its own: what is compiled may be a publisher's, and a compiler is large.
+
+`python -I -m infrafabric.kernel.chassis.compiler`: wasm on stdin, native code on stdout, nothing else. Exit 0, or 3
+when it imports something, 4 when it is not a component that can be run; the reason is then on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from wasmtime import WasmtimeError
+from wasmtime.component import Component
+
+from infrafabric.kernel.chassis.confine import confine
+from infrafabric.kernel.chassis.engine import check_component, make_engine
+
+__all__ = ["IMPORTS", "INVALID", "main"]
+
+IMPORTS, INVALID = 3, 4
+
+
+def main() -> int:
+    engine, _ = make_engine(None)
+    wasm = sys.stdin.buffer.read()
+    if wasm[:4] != b"\0asm":
+        sys.stderr.write("it is not WebAssembly")
+        return INVALID
+    confine(threads=True, output=True)
+    try:
+        component = Component(engine, wasm)
+        imports, lacking = check_component(engine, component)
+        native = component.serialize()
+    except WasmtimeError as error:
+        sys.stderr.write(" ".join(str(error).split())[:300])
+        return INVALID
+    if imports:
+        sys.stderr.write("it imports " + ", ".join(imports)[:300])
+        return IMPORTS
+    if lacking:
+        sys.stderr.write("it does not export " + ", ".join(lacking))
+        return INVALID
+    sys.stdout.buffer.write(native)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

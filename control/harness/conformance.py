@@ -39,7 +39,7 @@ from infrafabric.kernel.words.manifest import Kind
 from infrafabric.kernel.words.plan import Call, Plan
 
 if TYPE_CHECKING:
-    from infrafabric.kernel.chassis import Chassis
+    from infrafabric.kernel.chassis.chassis import Chassis
 
 __all__ = ["check"]
 

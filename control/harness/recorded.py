@@ -14,7 +14,18 @@ from infrafabric.kernel.canonical import dumps, loads
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.manifest import Effect, Manifest
 
-__all__ = ["Failure", "Performed", "Played", "Recorded", "check_call", "check_intent", "http_answer", "perform", "play"]
+__all__ = [
+    "Failure",
+    "Performed",
+    "Played",
+    "Recorded",
+    "Script",
+    "check_call",
+    "check_intent",
+    "http_answer",
+    "perform",
+    "play",
+]
 
 MAX_REQUESTS = 10_000
 
@@ -69,17 +80,12 @@ def play(
     """
     if manifest is not None:
         check_intent(manifest, intent)
-    script = _Script(answers or {}, manifest)
+    script = Script(answers or {}, manifest)
     plan = script.drive(adapter().plan(loads(dumps(dict(intent))), Host("plan")))
     if not isinstance(plan, Plan):
         raise FabricError(Code.ADAPTER_PROTOCOL, f"plan returned {type(plan).__name__}, not a Plan")
     dumps(plan.as_json())
-    if manifest is not None:
-        for change in plan:
-            check_call(manifest, change.effect, change.args, write=True)
-            if change.inverse is not None:
-                check_call(manifest, change.inverse.effect, change.inverse.args, write=True)
-    return Played(plan, tuple(script.requests))
+    return script.played(plan)
 
 
 def perform(
@@ -94,12 +100,12 @@ def perform(
 
     Raises as `play` does, and IF_ERR_CHANGE_UNKNOWN and IF_ERR_CHANGE_REPEATED as the kernel would.
     """
-    script = _Script(answers or {}, manifest, plan)
+    script = Script(answers or {}, manifest, plan)
     script.drive(adapter().apply(Plan.from_json(plan.as_json()), Host("apply", dry_run), dry_run))
     return Performed(tuple(script.performed), script.waited_s, tuple(script.requests))
 
 
-class _Script:
+class Script:
     """Answers a run's requests from the record."""
 
     def __init__(self, answers: Mapping[str, Recorded], manifest: Manifest | None, plan: Plan | None = None) -> None:
@@ -118,16 +124,17 @@ class _Script:
                 request = running.send(step)
                 if not isinstance(request, Request):
                     raise AssertionError("the adapter awaited something that is not of its host")
-                if len(self.requests) >= MAX_REQUESTS:
-                    raise AssertionError(f"the adapter made more than {MAX_REQUESTS} requests")
-                self.requests.append(loads(dumps(request.shape)))
-                step = self._answer(request.shape)
+                step = self.answer(request.shape)
         except StopIteration as stop:
             return stop.value
         finally:
             running.close()
 
-    def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What the kernel would answer. Raises AssertionError for what is not recorded, and as `play` says."""
+        if len(self.requests) >= MAX_REQUESTS:
+            raise AssertionError(f"the adapter made more than {MAX_REQUESTS} requests")
+        self.requests.append(loads(dumps(dict(request))))
         if "wait" in request:
             self.waited_s += request["wait"]
             return {"ok": {}}
@@ -140,6 +147,15 @@ class _Script:
             recorded = ", ".join(sorted(self._answers)) or "none"
             raise AssertionError(f"no answer is recorded for the read {name!r} (recorded: {recorded})")
         return self._recorded(name, args)
+
+    def played(self, plan: Plan) -> Played:
+        """The plan with its requests; with the manifest, every call in it is checked."""
+        if self._manifest is not None:
+            for change in plan:
+                check_call(self._manifest, change.effect, change.args, write=True)
+                if change.inverse is not None:
+                    check_call(self._manifest, change.inverse.effect, change.inverse.args, write=True)
+        return Played(plan, tuple(self.requests))
 
     def _perform(self, change_id: str) -> dict[str, Any]:
         if change_id not in self._changes:

@@ -1,14 +1,44 @@
-"""An adapter in the real sandbox, for the conformance run."""
+"""An adapter in the real sandbox: on recorded answers, and for the conformance run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
+from infrafabric.adapters.sdk import Plan
 from infrafabric.control.harness.guests import Perform
-from infrafabric.control.harness.source import Source
-from infrafabric.kernel.chassis import Chassis, Program
+from infrafabric.control.harness.recorded import Played, Recorded, Script, check_intent
+from infrafabric.control.harness.source import Source, read_source
+from infrafabric.kernel.chassis.chassis import Chassis
+from infrafabric.kernel.chassis.program import Program
 
-__all__ = ["SandboxGuest"]
+__all__ = ["SandboxGuest", "play_sandboxed"]
+
+SEED = 7
+
+
+async def play_sandboxed(
+    chassis: Chassis,
+    folder: Path,
+    manifest_file: str,
+    intent: Mapping[str, Any],
+    answers: Mapping[str, Recorded] | None = None,
+) -> Played:
+    """`play`, in the sandbox and with the manifest: what the kernel itself would see of a plan on these answers.
+
+    Raises what `play` raises with a manifest, and what `read_source` and the chassis raise; the adapter's own
+    exceptions are IF_ERR_ADAPTER_FAILED and IF_ERR_ADAPTER_REFUSED here.
+    """
+    source = read_source(folder, manifest_file)
+    check_intent(source.manifest, intent)
+    script = Script(answers or {}, source.manifest)
+
+    async def answer(request: dict[str, Any]) -> dict[str, Any]:
+        return script.answer(request)
+
+    done = await SandboxGuest(chassis, source).run("plan", {"op": "plan", "intent": dict(intent), "seed": SEED}, answer)
+    return script.played(Plan.from_json(done))
 
 
 class SandboxGuest:
@@ -33,7 +63,8 @@ class SandboxGuest:
 
     @property
     def orders(self) -> bool:
-        return self._chassis.orders(self._program)
+        """Always: the guest's `apply` is run also where it is the SDK's own."""
+        return True
 
     async def run(self, op: Literal["plan", "apply"], argument: dict[str, Any], perform: Perform) -> Any:
         run = await self._chassis.run(self._program, op, {**argument, "op": op}, seed=argument["seed"], perform=perform)

@@ -1,0 +1,41 @@
+"""The real http driver and the real sandbox, for conformance runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from infrafabric.kernel.chassis.chassis import Chassis
+from infrafabric.kernel.chassis.program import COMPONENT_FILE, ChassisSettings
+from infrafabric.kernel.hooks import DriverContext
+from infrafabric.kernel.ports import Driver
+from infrafabric.transports.http import HttpDriver
+
+
+class NoSecrets:
+    """A redactor that knows no secret."""
+
+    def redact(self, text: str) -> str:
+        return text
+
+    def found(self, text: str) -> bool:
+        return False
+
+
+@pytest.fixture
+async def drivers() -> AsyncIterator[dict[str, Driver]]:
+    driver = HttpDriver(DriverContext(NoSecrets(), {}))
+    yield {"http": driver}
+    await driver.close()
+
+
+@pytest.fixture(scope="session")
+async def chassis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chassis]:
+    if not COMPONENT_FILE.exists():
+        pytest.skip("the sandbox component is not built: python -m infrafabric.kernel.chassis.build")
+    settings = ChassisSettings(
+        cache=tmp_path_factory.mktemp("chassis"), mac_key=b"of these tests alone", workers=1, spares=0
+    )
+    async with await Chassis.start(settings) as running:
+        yield running

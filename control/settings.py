@@ -48,6 +48,33 @@ class ActionSettings(Section):
 class SandboxSettings(Section):
     """`[sandbox]`: the guests and the workers that run them."""
 
+    cpu_ms: Annotated[float, Field(ge=10, le=600_000)] = 2_000
+    """Milliseconds of CPU that one run may use in all: a usual plan takes 1."""
+    memory_bytes: Annotated[int, Field(ge=32 << 20, le=4 << 30)] = 128 << 20
+    """Memory of one guest: the Python component has 17 MiB before an adapter does anything."""
+    output_bytes: Annotated[int, Field(ge=4_096, le=8 << 20)] = 1 << 20
+    """Bytes of one answer of a guest: a plan of 500 changes takes some 200 kB."""
+    depth: Annotated[int, Field(ge=8, le=60)] = 48
+    """Nesting of one answer: what is stored is hashed as canonical JSON, which stops at 64."""
+    requests: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Reads, writes and waits of one run: an adapter reads once and keeps the answer."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Worker processes that serve publishers at once; 0 is one a core, since a guest's work is all CPU."""
+    spares: Annotated[int, Field(ge=0, le=16)] = 1
+    """Workers kept ready that serve nobody yet: each takes some 50 MB and spares a publisher 0.1 s."""
+    seats: Annotated[int, Field(ge=1, le=64)] = 8
+    """Runs that hold a guest in one worker at once: each guest keeps 16 MB resident."""
+    preload: Annotated[int, Field(ge=0, le=32)] = 4
+    """Guests loaded ahead in one worker, so that a plan does not wait for its instance."""
+    evict_after_s: Annotated[float, Field(ge=0.01, le=60)] = 0.25
+    """Seconds after which a run that waits for the world gives up its guest; it is brought back from its recorded
+    answers."""
+    recycle_after: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    """Runs after which a worker is replaced, whatever a library in it may leak."""
+    allow_unconfined: bool = False
+    """Run workers on Linux even where seccomp cannot be applied: only the empty import list then stands between a guest
+    and the machine."""
+
 
 class GovernorSettings(Section):
     """`[governor]`: how much may wait."""

@@ -53,19 +53,19 @@ def new(shell: Shell, folder: Path, name: str) -> None:
 @command("check", short_help="Run an adapter through the conformance rules.")
 @_DIR
 @_MANIFEST
-def check(shell: Shell, folder: Path, manifest: str | None) -> None:
+@click.option("--native", is_flag=True, help="Also run it outside the sandbox, as you: for code of your own only.")
+def check(shell: Shell, folder: Path, manifest: str | None, native: bool) -> None:
     """Check an adapter as its conformance.yaml says: deterministic, honest, undoable, nothing written in a dry run.
 
     The adapter runs in the sandbox, against the peer that the scenario names or recorded answers.
     """
+    from infrafabric.control.checking import check_adapters
     from infrafabric.control.harness import Verdict
-    from infrafabric.control.harness import check as conformance
 
     _existing(folder)
-    reports = []
-    for draft in [manifest] if manifest is not None else drafts(folder):
-        shell.progress(f"checking {folder / draft}")
-        reports.append(await_(lambda draft=draft: conformance(folder, draft)))  # type: ignore[misc]
+    found = [manifest] if manifest is not None else drafts(folder)
+    home = shell.home() if (shell.root / "home.json").exists() else None
+    reports = await_(lambda: check_adapters(folder, found, home=home, native=native, tell=shell.progress))
     passed = all(report.passed for report in reports)
 
     def render(console: Console) -> None:

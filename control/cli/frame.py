@@ -130,10 +130,26 @@ def changing(function: AnyFunction) -> AnyFunction:
 
 
 def await_(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` on the event loop that the kernel uses."""
+    """Run `work` on the event loop that the kernel uses.
+
+    What fails in the loop beside `work` is kept like any internal fault, rather than printed with its traceback.
+    """
+    import asyncio
+
     import anyio
 
-    return anyio.run(work, backend_options={"use_uvloop": sys.platform != "win32"})
+    shell = click.get_current_context().find_object(Shell)
+
+    def noted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception") or RuntimeError(context.get("message", "unknown"))
+        if shell is not None:
+            shell.say(_internal(shell, error).message)
+
+    async def watched() -> T:
+        asyncio.get_running_loop().set_exception_handler(noted)
+        return await work()
+
+    return anyio.run(watched, backend_options={"use_uvloop": sys.platform != "win32"})
 
 
 class Root(LazyGroup):

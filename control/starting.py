@@ -1,0 +1,156 @@
+"""What acting takes beyond an open log: the sandbox, the drivers, the guard, the governor, and the kernel over them."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+import infrafabric
+from infrafabric.control.home import Home
+from infrafabric.control.settings import Settings, core_count
+from infrafabric.kernel.chassis.chassis import Chassis
+from infrafabric.kernel.chassis.program import ChassisSettings, RunLimits
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.hooks import DriverContext, manager
+from infrafabric.kernel.kernel import Kernel
+from infrafabric.kernel.parts import KernelLimits, Parts
+from infrafabric.kernel.ports import Driver, Redactor
+from infrafabric.kernel.stations import Station
+from infrafabric.keys.signing import SigningKey
+from infrafabric.policy.governor import RateGovernor
+from infrafabric.policy.guard import GrantGuard
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = [
+    "GROUP", "cache_key", "chassis_settings", "ending_chassis", "load_drivers", "load_plugins", "start_chassis",
+    "start_kernel",
+]  # fmt: skip
+
+GROUP = "infrafabric.extensions"
+SHIPPED = "http"
+
+
+async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) -> Kernel:
+    """The kernel over the house's parts, started: what a former one left open is closed or reported. `stack` stops it.
+
+    Raises IF_ERR_SETTINGS_INVALID for extensions and drivers that are not there, IF_ERR_LOG_*.
+    """
+    plugins = load_plugins(house.settings.extensions)
+    drivers = load_drivers(plugins, house.settings.drivers, house.redactor)
+    for driver in drivers.values():
+        stack.push_async_callback(driver.close)
+    parts = Parts(
+        registry=house.registry,
+        guard=GrantGuard(house.authority),
+        governor=RateGovernor(waiting=house.settings.governor.waiting),
+        log=house.log,
+        authority=house.authority,
+        drivers=drivers,
+        secrets=house.secrets,
+        redactor=house.redactor,
+        chassis=chassis,
+        limits=KernelLimits(**house.settings.actions.model_dump()),
+        stations=(_announcing(plugins),) if house.settings.extensions else (),
+    )
+    kernel = Kernel(
+        parts, version=infrafabric.__version__, development=house.home.is_development, notes=chassis.weaknesses
+    )
+    recovered = await kernel.start()
+    stack.push_async_callback(kernel.stop, "done")
+    for action, outcome in recovered.items():
+        became = outcome.value if outcome is not None else "still in doubt; `ifctl capability close` ends it"
+        house.warnings.append(f"a former kernel left {action} open: {became}")
+    return kernel
+
+
+async def start_chassis(home: Home, settings: Settings, key: SigningKey, tell: Callable[[str], None]) -> Chassis:
+    """The sandbox, its workers starting. Raises IF_ERR_SANDBOX_UNAVAILABLE."""
+    return await Chassis.start(chassis_settings(home.cache, cache_key(key), settings), progress=tell)
+
+
+def chassis_settings(cache: Path, mac_key: bytes, settings: Settings) -> ChassisSettings:
+    """The sandbox's settings out of `[sandbox]`."""
+    chosen = settings.sandbox
+    limits = RunLimits(
+        cpu_ms=chosen.cpu_ms,
+        memory_bytes=chosen.memory_bytes,
+        output_bytes=chosen.output_bytes,
+        depth=chosen.depth,
+        requests=chosen.requests,
+    )
+    return ChassisSettings(
+        cache=cache,
+        mac_key=mac_key,
+        workers=chosen.workers or core_count(),
+        spares=chosen.spares,
+        seats=chosen.seats,
+        preload=chosen.preload,
+        evict_after_s=chosen.evict_after_s,
+        recycle_after=chosen.recycle_after,
+        limits=limits,
+        allow_unconfined=chosen.allow_unconfined,
+    )
+
+
+async def ending_chassis(starting: asyncio.Task[Chassis]) -> None:
+    """Close the sandbox, however far it came."""
+    starting.cancel()
+    with suppress(asyncio.CancelledError, FabricError):
+        chassis = await starting
+        await chassis.close()
+
+
+def cache_key(key: SigningKey) -> bytes:
+    """The key of the component cache's MAC: whoever may only write to the cache folder cannot make it."""
+    return hmac.digest(key.seed, b"infrafabric-component-cache-v1", "sha256")
+
+
+def load_plugins(names: tuple[str, ...]) -> pluggy.PluginManager:
+    """The shipped drivers and the extensions of those names. Raises IF_ERR_SETTINGS_INVALID for one not installed."""
+    from infrafabric.transports import extension
+
+    plugins = manager()
+    plugins.register(extension, name=SHIPPED)
+    for name in names:
+        found = list(entry_points(group=GROUP, name=name))
+        if len(found) != 1:
+            raise FabricError(Code.SETTINGS_INVALID, f"extensions: {len(found)} installed extensions are called {name}")
+        plugins.register(found[0].load(), name=name)
+    return plugins
+
+
+def load_drivers(
+    plugins: pluggy.PluginManager, tables: Mapping[str, Mapping[str, Any]], redactor: Redactor
+) -> dict[str, Driver]:
+    """All drivers by name, each made with the table `[drivers.NAME]` of the plugin that offers it.
+
+    Raises IF_ERR_SETTINGS_INVALID for a table that no plugin takes, and for two drivers of one name.
+    """
+    names = {name for name, _ in plugins.list_name_plugin()}
+    if unknown := set(tables) - names:
+        raise FabricError(Code.SETTINGS_INVALID, f"drivers.{min(unknown)} belongs to no loaded extension")
+    drivers: dict[str, Driver] = {}
+    for name, plugin in plugins.list_name_plugin():
+        others = [other for _, other in plugins.list_name_plugin() if other is not plugin]
+        offer = plugins.subset_hook_caller("drivers", remove_plugins=others)
+        for offered in offer(context=DriverContext(redactor, tables.get(name, {}))):
+            if twice := set(offered) & set(drivers):
+                raise FabricError(Code.SETTINGS_INVALID, f"extensions: two of them offer a driver {min(twice)}")
+            drivers.update(offered)
+    return drivers
+
+
+def _announcing(plugins: pluggy.PluginManager) -> Callable[[str, Station], None]:
+    def passes(action: str, station: Station) -> None:
+        plugins.hook.station(action=action, station=station.value)
+
+    return passes

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from infrafabric.kernel.chassis.process import spawn_worker
 from infrafabric.kernel.chassis.wire import Decoder, FrameError, encode
@@ -106,8 +106,8 @@ class Link(asyncio.Protocol):
     # --- asyncio.Protocol -------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: uvloop's transports derive from no class of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -45,8 +45,8 @@ async def what_became(world: World) -> tuple[History, Outcome | None]:
         still_open = facts.get("open", action) is not None
         ended = history.closed.outcome if history.closed else None
         assert still_open == (ended is None)
-        audit = await asyncio.to_thread(house.reading.audit)
-        assert audit is not None
+        audit = await house.log.audit()
+        assert audit.problem == ""
     return history, ended
 
 

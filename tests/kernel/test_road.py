@@ -1,4 +1,4 @@
-"""The road, with every part real: a signed adapter in the sandbox, the http driver, the log, and a house on loopback."""
+"""The road, with every part real: signed adapters in the sandbox, the http driver, the log, a house on loopback."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Outcome
+from infrafabric.witness.store import Query
 from infrafabric.witness.verify import verify_receipt
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ async def test_an_unknown_talent_is_counted_and_not_logged(world: World) -> None
         assert refusal.value.code is Code.TALENT_UNKNOWN
         assert house.log.size == size
     async with world.opened("reading") as house:
-        flushed = [row for row in house.reading.query(kind=Kind.COUNTER_FLUSHED)]
+        flushed = house.reading.find(Query(kind=Kind.COUNTER_FLUSHED))
         assert flushed[0].body is not None
         assert flushed[0].body["counts"] == {"IF_ERR_TALENT_UNKNOWN if://agent/Nobody": 1}
 
@@ -300,6 +301,6 @@ async def test_everything_is_found_again_under_its_trace(world: World) -> None:
     async with world.opened() as house:
         report = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, trace=trace))
     async with world.opened("reading") as house:
-        rows = house.reading.query(trace=trace)
+        rows = house.reading.find(Query(trace=trace))
     assert {row.action for row in rows if row.action} == {report.action}
     assert len([row for row in rows if row.action]) == len(FULL_LENGTH)

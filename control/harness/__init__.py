@@ -10,6 +10,7 @@ def test_cuts_to_the_scene() -> None:
 from infrafabric.control.harness.conformance import check
 from infrafabric.control.harness.recorded import Failure, Performed, Played, http_answer, perform, play
 from infrafabric.control.harness.report import Finding, Report, Verdict
+from infrafabric.control.harness.scenario import read_scenario
 
 __all__ = [
     "Failure",
@@ -22,4 +23,5 @@ __all__ = [
     "http_answer",
     "perform",
     "play",
+    "read_scenario",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Finding", "Report", "Verdict"]
+__all__ = ["Finding", "Findings", "Report", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -58,3 +58,22 @@ class Report:
             "passed": self.passed,
             "findings": [finding.as_json() for finding in self.findings],
         }
+
+
+class Findings:
+    """Findings as they are made, in order."""
+
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    def ok(self, rule: str, why: str, case: str = "") -> None:
+        self.all.append(Finding(rule, Verdict.PASS, why, case))
+
+    def fail(self, rule: str, why: str, case: str = "") -> None:
+        self.all.append(Finding(rule, Verdict.FAIL, why, case))
+
+    def skip(self, rule: str, why: str, case: str = "") -> None:
+        self.all.append(Finding(rule, Verdict.SKIP, why, case))
+
+    def judge(self, rule: str, holds: bool, seen: str, otherwise: str, case: str) -> None:
+        self.all.append(Finding(rule, Verdict.PASS if holds else Verdict.FAIL, seen if holds else otherwise, case))

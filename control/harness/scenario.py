@@ -66,6 +66,8 @@ class Suite(Word):
 
 class Scenario(Word):
     peer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = None
+    at_once: Annotated[int, Field(ge=1, le=64)] = 8
+    """Cases that run at the same time, each with a peer of its own; 1 for a peer that there is only one of."""
     manifests: Mapping[str, Suite]
 
 

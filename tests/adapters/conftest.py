@@ -31,11 +31,11 @@ async def drivers() -> AsyncIterator[dict[str, Driver]]:
 
 
 @pytest.fixture(scope="session")
-async def chassis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chassis]:
+async def chassis(pytestconfig: pytest.Config) -> AsyncIterator[Chassis]:
     if not COMPONENT_FILE.exists():
         pytest.skip("the sandbox component is not built: python -m infrafabric.kernel.chassis.build")
-    settings = ChassisSettings(
-        cache=tmp_path_factory.mktemp("chassis"), mac_key=b"of these tests alone", workers=1, spares=0
-    )
+    assert pytestconfig.cache is not None
+    cache = pytestconfig.cache.mkdir("infrafabric-adapters")  # compiled once, not once a session
+    settings = ChassisSettings(cache=cache, mac_key=b"of these tests alone", workers=1, spares=0)
     async with await Chassis.start(settings) as running:
         yield running

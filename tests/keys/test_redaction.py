@@ -107,6 +107,20 @@ def test_a_secret_made_of_the_mask_is_masked_too() -> None:
     assert redactor.redact(f"{MASK}{MASK}{MASK}{MASK}") == MASK
 
 
+def test_a_secret_that_appears_by_masking_another_is_masked_too() -> None:
+    redactor = knowing("a" * 8, f"bbbb{MASK}cccc")
+    assert redactor.redact("bbbbaaaaaaaacccc") == MASK
+
+
+def test_no_bits_of_a_secret_are_left_beside_the_mask_in_base64() -> None:
+    """`u:` fills two characters and two thirds of the third, which also holds the secret's first two bits."""
+    redactor = knowing("0123456789")
+    assert base64.b64encode(b"u:0123456789") == b"dTowMTIzNDU2Nzg5"
+    assert redactor.redact("dTowMTIzNDU2Nzg5") == f"dT{MASK}"
+    assert base64.b64encode(b"0123456789!?") == b"MDEyMzQ1Njc4OSE/"  # "SE" is 4 bits of the 9, then of the "!"
+    assert redactor.redact("MDEyMzQ1Njc4OSE/") == f"{MASK}E/"
+
+
 def test_an_ordinary_text_is_not_touched() -> None:
     redactor = knowing("hunter2hunter2")
     text = "GET /api?Function=Cut&Input=3 answered 200; hunter2 is no secret, HUNTER2HUNTER2 neither"

@@ -14,25 +14,47 @@ STREAMS = (1, 2, 3, 4, 5)
 
 
 class Input:
-    """One input. The audio fields are None for inputs without sound."""
+    """One input. What is about audio is read only when asked for; it is None where an input reports none."""
 
     def __init__(self, element: ET.Element) -> None:
+        self._get = element.get
         self.key = element.get("key", "")
         self.number = _integer(element.get("number", ""), "an input's number")
         self.title = element.get("title", "")
         self.short_title = element.get("shortTitle") or self.title
-        volume, balance, muted = element.get("volume"), element.get("balance"), element.get("muted")
-        self.has_audio = volume is not None and muted is not None
-        self.fader = fader(volume) if volume is not None else None
-        self.balance = round(_decimal(balance, "a balance"), 2) + 0.0 if balance is not None else None
-        self.muted = _flag(muted)
-        self.solo = _flag(element.get("solo"))
-        routed = element.get("audiobusses")
-        self.buses = None if routed is None else sorted(set(routed.upper()) & {"M", *BUSES}, key="MABCDEFG".index)
 
     def __str__(self) -> str:
         """`3 Intro`. The short title, because a list's long one changes with the item that plays."""
         return f"{self.number} {self.short_title}"
+
+    @property
+    def has_audio(self) -> bool:
+        return self._get("volume") is not None and self._get("muted") is not None
+
+    @property
+    def fader(self) -> "float | None":
+        volume = self._get("volume")
+        return None if volume is None else fader(volume)
+
+    @property
+    def balance(self) -> "float | None":
+        """-1 to 1, to two places."""
+        balance = self._get("balance")
+        return None if balance is None else round(_decimal(balance, "a balance"), 2) + 0.0
+
+    @property
+    def muted(self) -> "bool | None":
+        return _flag(self._get("muted"))
+
+    @property
+    def solo(self) -> "bool | None":
+        return _flag(self._get("solo"))
+
+    @property
+    def buses(self) -> "list[str] | None":
+        """The letters it is sent to, the master's M first."""
+        routed = self._get("audiobusses")
+        return None if routed is None else [letter for letter in ("M", *BUSES) if letter in routed.upper()]
 
 
 class Bus:

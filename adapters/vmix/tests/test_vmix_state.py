@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,12 +55,18 @@ def test_every_fader_step_survives_vmix_s_curve(step: int) -> None:
         '<!DOCTYPE vmix [<!ENTITY a "b">]><vmix><version>27</version></vmix>',
         "<vmix><version>27</version><inputs/><active>1</active><preview>1</preview></vmix>",
         '<vmix><version>27</version><inputs><input key="k" number="one"/></inputs></vmix>',
-        '<vmix><version>27</version><inputs><input key="k" number="1" volume="loud" muted="False"/></inputs></vmix>',
     ],
 )
 def test_what_is_not_vmix_is_refused(document: str) -> None:
     with pytest.raises(Refuse, match=r"vMix"):
         read(document)
+
+
+@pytest.mark.parametrize(("name", "value"), [("volume", "loud"), ("volume", "1e99"), ("balance", "left")])
+def test_a_level_that_is_no_number_is_refused(studio: Studio, name: str, value: str) -> None:
+    item = read(re.sub(rf'{name}="[^"]*"', f'{name}="{value}"', studio.document(0))).find("Music")
+    with pytest.raises(Refuse, match=value):
+        _ = item.fader, item.balance
 
 
 def test_an_answer_without_a_body_is_refused() -> None:

@@ -213,12 +213,7 @@ class Chassis:
             loaded = await self._load(program)
         call = {**argument, "op": op, "seed": seed}
         drive = Drive(self._pool, loaded, self._name(), op, call, limits or self._settings.limits, perform)
-        try:
-            done = await drive.to_end()
-        except asyncio.CancelledError:
-            if self._closed and not _being_cancelled():
-                raise FabricError(Code.SANDBOX_UNAVAILABLE, "the sandbox was closed during the run") from None
-            raise
+        done = await drive.to_end()
         return Run(
             op=op,
             adapter=program.adapter,
@@ -292,8 +287,3 @@ def _done(text: str) -> str:
 def _read_all(descriptor: int) -> bytes:
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read()
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

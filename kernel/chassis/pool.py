@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from infrafabric.kernel.chassis.link import Link
+from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["Pool", "PoolLimits", "Seat", "Worker"]
 
@@ -73,6 +74,8 @@ class Pool:
 
     async def seat(self, publisher: str, run: str) -> Seat:
         """A slot for the run's guest, in turn. Raises IF_ERR_SANDBOX_UNAVAILABLE when no worker can be started."""
+        if self._closed:
+            raise _closed()
         if not self._queue:
             seat = self._place(publisher, run, waited=0.0)
             if seat is not None:
@@ -305,7 +308,9 @@ class Pool:
             task.cancel()
         await asyncio.gather(*starting, return_exceptions=True)
         for _, _, _, turn in self._queue:
-            turn.cancel()
+            if not turn.done():
+                turn.set_exception(_closed())
+        self._queue.clear()
         links = [*self._spares, *(worker.link for worker in self._workers)]
         for link in links:
             link.kill()
@@ -313,3 +318,7 @@ class Pool:
             await link.reaped()
         await asyncio.sleep(0)  # for what the ends of their sockets called
         await asyncio.gather(*self._burials)
+
+
+def _closed() -> FabricError:
+    return FabricError(Code.SANDBOX_UNAVAILABLE, "the sandbox was closed")

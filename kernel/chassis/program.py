@@ -102,5 +102,5 @@ class Run:
             requests=self.requests,
             answers=self.answers,
             result=sha256(dumps(self.done)),
-            cpu_ms=round(self.cpu_ms, 3),
+            cpu_us=round(self.cpu_ms * 1e3),
         )

@@ -4,6 +4,7 @@ import base64
 import builtins
 import marshal
 import sys
+import types
 
 import prelude
 
@@ -22,12 +23,26 @@ def module_name(filename: str) -> str:
     return ".".join([PACKAGE, *parts])
 
 
+def compile_file(source: str, name: str) -> types.CodeType:
+    # For a SyntaxError CPython opens the file of that name, which traps. A name that cannot be encoded stops it.
+    try:
+        return _renamed(compile(source, name + "\ud800", "exec", dont_inherit=True), name)
+    except SyntaxError as error:
+        error.filename = name
+        raise
+
+
+def _renamed(code: types.CodeType, name: str) -> types.CodeType:
+    constants = tuple(_renamed(one, name) if isinstance(one, types.CodeType) else one for one in code.co_consts)
+    return code.replace(co_filename=name, co_consts=constants)
+
+
 def compile_sources(files: dict[str, str], entrypoint: str) -> str:
     filename, _, _ = entrypoint.partition(":")
     if filename not in files:
         raise EntrypointError(f"the entrypoint's file {filename!r} is not in the bundle")
     codes = {
-        module_name(name): (name, compile(source, name, "exec", dont_inherit=True))
+        module_name(name): (name, compile_file(source, name))
         for name, source in sorted(files.items())
         if name.endswith(".py")
     }

@@ -21,11 +21,12 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.keys.signing import PublicKey, SigningKey
 from infrafabric.registry import plain_yaml, signing
+from infrafabric.registry.disk import sync_tree, write_synced, writing
 from infrafabric.registry.manifest import MANIFEST_FILE, MAX_BYTES, Document, parse, parse_draft
 
 __all__ = [
     "MAX_FILE_BYTES", "MAX_TOTAL_BYTES", "Bundle", "add_signature", "add_signatures", "open_bundle", "pack",
-    "read_bundle", "read_manifest", "sign_bundle", "write_bundle", "write_synced",
+    "read_bundle", "read_manifest", "sign_bundle", "write_bundle",
 ]  # fmt: skip
 
 MAX_FILE_BYTES = 32 << 20
@@ -94,22 +95,19 @@ def read_manifest(folder: Path) -> Document:
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> None:
-    """Make `folder` the bundle's folder. It must not exist, or be empty: else IF_ERR_EXISTS. Files are synced."""
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
-        raise FabricError(Code.EXISTS, f"{folder.name} exists already and is not an empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in [*bundle.files.items(), (MANIFEST_FILE, bundle.text)]:
-        path = folder.joinpath(*name.split("/"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_synced(path, content)
+    """Make `folder` the bundle's folder, on the disk before this returns.
 
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Make a new file, on the disk before this returns."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    Raises IF_ERR_EXISTS where it exists and is not an empty folder, IF_ERR_FILE_UNWRITABLE, IF_ERR_DISK_FULL.
+    """
+    with writing(f"the bundle folder {folder.name}"):
+        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+            raise FabricError(Code.EXISTS, f"{folder.name} exists already and is not an empty folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in [*bundle.files.items(), (MANIFEST_FILE, bundle.text)]:
+            path = folder.joinpath(*name.split("/"))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_synced(path, content)
+        sync_tree(folder)
 
 
 # --- signing -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ nothing that is read from the disk is believed: every load verifies signatures, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -16,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.registry.bundle import Bundle, add_signatures, read_bundle, read_manifest, write_bundle, write_synced
+from infrafabric.registry.bundle import Bundle, add_signatures, read_bundle, read_manifest, write_bundle
+from infrafabric.registry.disk import sync_folder, write_synced, writing
 from infrafabric.registry.manifest import MANIFEST_FILE, Document
 from infrafabric.registry.signing import bundle_digest, signers
 
@@ -25,6 +27,7 @@ __all__ = ["BundleStore"]
 _HEX = re.compile(r"[0-9a-f]{64}")
 _ASIDE = ".aside-"
 _ATTEMPTS = 5
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 _STALE_S = 3600
 """Age at which a folder written aside is taken for the remains of a crash."""
 
@@ -37,15 +40,18 @@ class BundleStore:
 
     def install(self, bundle: Bundle) -> None:
         """Keep `bundle`; on return it is on the disk. What is stored damaged is replaced; what is stored well stays,
-        and new signatures join those that it has (of two that join at once, one may be lost)."""
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._sweep()
-        with self._aside() as aside:
-            if not self._joined(bundle, aside):
-                write_bundle(bundle, aside / "new")
-                _sync_tree(aside / "new")
-                self._move_in(bundle, aside)
-            _sync(self._root)
+        and new signatures join those that it has (of two that join at once, one may be lost).
+
+        Raises IF_ERR_FILE_UNWRITABLE, IF_ERR_DISK_FULL, IF_ERR_BUSY.
+        """
+        with writing(f"the bundle {bundle.digest}"):
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._sweep()
+            with self._aside() as aside:
+                if not self._joined(bundle, aside):
+                    write_bundle(bundle, aside / "new")
+                    self._move_in(bundle, aside)
+                sync_folder(self._root)
 
     def _joined(self, bundle: Bundle, aside: Path) -> bool:
         """Whether the bundle is stored undamaged, now with all signatures of both."""
@@ -57,7 +63,7 @@ class BundleStore:
             folder = self._folder(bundle.digest)
             write_synced(aside / MANIFEST_FILE, add_signatures(stored, bundle.manifest.all_signatures).text)
             (aside / MANIFEST_FILE).replace(folder / MANIFEST_FILE)
-            _sync(folder)
+            sync_folder(folder)
         return True
 
     def _move_in(self, bundle: Bundle, aside: Path) -> None:
@@ -68,8 +74,8 @@ class BundleStore:
                 (aside / "new").rename(folder)
                 return
             except OSError as error:
-                if not (folder.exists() or folder.is_symlink()):
-                    raise FabricError(Code.FILE_UNWRITABLE, f"{folder.name}: {error.strerror}") from None
+                if error.errno not in _TAKEN and not os.path.lexists(folder):
+                    raise
             if self._joined(bundle, aside):  # another process put it there
                 return
             with contextlib.suppress(FileNotFoundError):  # another process took it away
@@ -104,9 +110,9 @@ class BundleStore:
     def remove(self, digest: str) -> None:
         """Forget a bundle: runs of it can no longer be replayed. Raises IF_ERR_BUNDLE_MISSING."""
         folder = self._existing(digest)
-        with self._aside() as aside:
+        with writing(f"the bundle {digest}"), self._aside() as aside:
             folder.rename(aside / "old")
-            _sync(self._root)
+            sync_folder(self._root)
 
     def _folder(self, digest: str) -> Path:
         name = digest.removeprefix("sha256:")
@@ -135,20 +141,3 @@ class BundleStore:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.lstat().st_mtime > _STALE_S:
                     shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path, _, _ in os.walk(folder):
-        _sync(Path(path))
-    _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make the folder's entries durable, where the system can (Windows does it by itself)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

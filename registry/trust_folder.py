@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
+import secrets
 from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.registry.disk import sync_folder, write_synced, writing
 from infrafabric.registry.signed_json import MAX_BYTES
 from infrafabric.registry.trust import Trusted
 
@@ -45,26 +45,21 @@ class TrustFolder:
         return document
 
     def write(self, trusted: Trusted) -> None:
-        """Store a set; on return it is on the disk. Raises IF_ERR_EXISTS where another of its version is stored."""
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Store a set; on return it is on the disk.
+
+        Raises IF_ERR_EXISTS where another of its version is stored, IF_ERR_FILE_UNWRITABLE, IF_ERR_DISK_FULL.
+        """
         path = self._root / f"{trusted.trust.version}.json"
-        descriptor, name = tempfile.mkstemp(prefix=".aside-", dir=self._root)
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(trusted.document)
-                file.flush()
-                os.fsync(descriptor)
+        with writing(f"the trust set {path.name}"):
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if path.exists():
                 if path.read_bytes() == trusted.document:
                     return
                 raise FabricError(Code.EXISTS, f"another trust set of version {trusted.trust.version} is stored")
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-        if os.name != "nt":
-            folder = os.open(self._root, os.O_RDONLY)
+            aside = self._root / f".aside-{secrets.token_hex(8)}"
             try:
-                os.fsync(folder)
+                write_synced(aside, trusted.document)
+                aside.replace(path)
             finally:
-                os.close(folder)
+                aside.unlink(missing_ok=True)
+            sync_folder(self._root)

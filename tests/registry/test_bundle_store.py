@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -132,3 +133,25 @@ def test_installing_from_many_sides_at_once_leaves_one_good_bundle(press: Press,
     assert errors == []
     assert store.load(bundle.digest) == bundle
     assert store.digests() == (bundle.digest,)
+
+
+def test_a_store_that_cannot_be_written_says_so(press: Press) -> None:
+    (press.folder / "file").write_bytes(b"")
+    with pytest.raises(FabricError) as caught:
+        BundleStore(press.folder / "file" / "store").install(press.bundle())
+    assert caught.value.code is Code.FILE_UNWRITABLE
+
+
+def test_a_full_disk_leaves_no_half_a_bundle(press: Press, store: BundleStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bundle = press.bundle()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FabricError) as caught:
+        store.install(bundle)
+    monkeypatch.undo()
+    assert caught.value.code is Code.DISK_FULL
+    assert list((press.folder / "store").iterdir()) == []
+    store.install(bundle)
+    assert store.load(bundle.digest) == bundle

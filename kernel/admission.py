@@ -6,7 +6,6 @@ holds) → rate and planning quota → what the intent says. Unknown callers and
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -17,7 +16,7 @@ from infrafabric.kernel.ask import Ask
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey, Parts, program_of
-from infrafabric.kernel.ports import Question
+from infrafabric.kernel.ports import Capability, Question
 from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.words.plan import Decision, Verdict
 from infrafabric.kernel.words.things import Talent
@@ -94,14 +93,23 @@ def check_intent(journey: Journey) -> None:
         raise FabricError(Code.TOO_LARGE, f"an intent of {len(text)} bytes where {parts.limits.intent_bytes} are taken")
     if parts.redactor.found(text.decode()):
         raise FabricError(Code.ARGUMENT_SECRET, "the intent holds a secret's value")
-    error = best_match(_validator(dumps(dict(manifest.intent))).iter_errors(dict(journey.ask.intent)))
+    error = best_match(_validator(journey.capability).iter_errors(dict(journey.ask.intent)))
     if error is not None:
         where = "/".join(str(part) for part in error.absolute_path) or "the intent"
         raise FabricError(Code.INTENT_INVALID, f"{where}: {error.message[:300]}")
 
 
-@lru_cache(maxsize=256)
-def _validator(schema: bytes) -> Any:
-    import json
+_VALIDATORS: dict[str, Any] = {}
+_REMEMBERED = 256
 
-    return Draft202012Validator(json.loads(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+def _validator(capability: Capability) -> Any:
+    """The validator of a capability's intents; made once a bundle."""
+    validator = _VALIDATORS.get(capability.digest)
+    if validator is None:
+        if len(_VALIDATORS) >= _REMEMBERED:
+            _VALIDATORS.clear()
+        schema = dict(capability.manifest.intent)
+        validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+        _VALIDATORS[capability.digest] = validator
+    return validator

@@ -189,7 +189,7 @@ async def observe(
         code=error.code.value if error else "",
         message=error.message if error else "",
         attempt=attempt,
-        elapsed_ms=round((journey.parts.monotonic() - started) * 1000, 3),
+        elapsed_us=round((journey.parts.monotonic() - started) * 1e6),
     )
     return observed, error
 

@@ -14,7 +14,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Facts
 from infrafabric.kernel.words.entries import GrantChanged, Kind, Signed, TalentChanged, TargetChanged
 from infrafabric.kernel.words.names import product_of, short_name
-from infrafabric.kernel.words.things import Talent, Target
+from infrafabric.kernel.words.things import Grant, Talent, Target
 
 __all__ = ["Authority", "Verify", "change_bytes"]
 
@@ -50,13 +50,13 @@ class Authority:
         value = self._facts.get(table, key)
         if value is None or table not in _MODELS:
             return value
-        return self._believed(table, value)
+        return self._believed(table, key, value)
 
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
         rows = self._facts.scan(table, prefix)
         if table not in _MODELS:
             return rows
-        believed = ((key, self._believed(table, value)) for key, value in rows)
+        believed = ((key, self._believed(table, key, value)) for key, value in rows)
         return [(key, value) for key, value in believed if value is not None]
 
     def talent(self, talent: str) -> Talent:
@@ -98,7 +98,7 @@ class Authority:
         value = self._facts.get(table, key)
         return "" if value is None else sha256(dumps(value))
 
-    def _believed(self, table: str, value: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _believed(self, table: str, key: str, value: Mapping[str, Any]) -> dict[str, Any] | None:
         kind, model = _MODELS[table]
         digest = sha256(dumps(dict(value)))
         holds = self._verified.get(digest)
@@ -110,6 +110,8 @@ class Authority:
         if not holds or value["operator"] not in self._operators():
             return None
         content = dict(value["value"])
+        if key != _name(table, content):
+            return None  # moved to where it says nothing
         if table == "talent":
             content["revoked"] = value["change"] == "revoked"
         return content
@@ -122,3 +124,14 @@ class Authority:
         return body.origin == self._origin and self._verify(
             body.operator, change_bytes(kind, body.as_json()), body.signature
         )
+
+
+def _name(table: str, content: Mapping[str, Any]) -> str:
+    """The key under which a record stands."""
+    match table:
+        case "target":
+            return str(content["name"])
+        case "talent":
+            return str(content["id"])
+        case _:
+            return Grant.model_validate(content).key

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import orjson
@@ -26,36 +25,44 @@ MAX_DEPTH = 64
 _MAX_INT = 2**53 - 1
 
 
-def _is_plain(value: object, depth: int) -> bool:
-    """Whether orjson and RFC 8785 agree on `value`: no floats, keys in ASCII. Raises on what neither may serialize."""
-    if isinstance(value, str):
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether orjson and RFC 8785 agree on `value`: no floats, keys in ASCII. Raises on what neither may serialize.
+
+    Exact types only: a subclass (an enum, an ordered mapping) may serialize otherwise than it looks.
+    """
+    kind = type(value)
+    if kind is str:
         if not value.isascii():
             value.encode()  # a lone surrogate has no UTF-8 form
         return True
     if value is None or value is True or value is False:
         return True
-    if isinstance(value, int):
+    if kind is int:
         if not -_MAX_INT <= value <= _MAX_INT:
             raise FabricError(Code.JSON_INVALID, f"the integer {value} is beyond 2^53-1")
         return True
-    if isinstance(value, float):
+    if kind is float:
         # RFC 8785 writes an integral float below 1e21 like an integer, and so it would be read back as one.
         if not math.isfinite(value) or (value.is_integer() and _MAX_INT < abs(value) < 1e21):
             raise FabricError(Code.JSON_INVALID, f"the number {value} is beyond 2^53-1 or not finite")
         return False
     if depth >= MAX_DEPTH:
         raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}")
-    if isinstance(value, Mapping):
-        plain = True
+    plain = True
+    if kind is dict:
         for key, item in value.items():
-            if not isinstance(key, str):
+            if type(key) is not str:
                 raise FabricError(Code.JSON_INVALID, f"a member name is {type(key).__name__}, not a string")
-            plain = _is_plain(item, depth + 1) and plain and key.isascii()
+            if not key.isascii():
+                key.encode()
+                plain = False
+            if not _is_plain(item, depth + 1):
+                plain = False
         return plain
-    if isinstance(value, (list, tuple)):
-        plain = True
+    if kind is list or kind is tuple:
         for item in value:
-            plain = _is_plain(item, depth + 1) and plain
+            if not _is_plain(item, depth + 1):
+                plain = False
         return plain
     raise FabricError(Code.JSON_INVALID, f"{type(value).__name__} is not a JSON type")
 

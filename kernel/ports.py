@@ -228,7 +228,10 @@ class Log(Protocol):
 
 class Secrets(Protocol):
     def resolve(self, reference: str) -> str:
-        """The value behind `vault:`, `env:` or `file:`. Raises IF_ERR_SECRET_UNKNOWN. The redactor then knows it."""
+        """The value behind `vault:`, `env:` or `file:`, which the redactor then knows.
+
+        Raises IF_ERR_SECRET_*, IF_ERR_TOO_LARGE, IF_ERR_VAULT_*, IF_ERR_KEY_*, IF_ERR_PASSPHRASE_*.
+        """
         ...
 
 

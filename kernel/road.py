@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from infrafabric.kernel.admission import authenticate, authorize, check_intent, denied, set_out
-from infrafabric.kernel.applying import Applied, apply, recheck
+from infrafabric.kernel.applying import Applied, apply
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
@@ -148,8 +148,10 @@ def _ask_guard(journey: Journey, planned: Planned) -> Decision:
 
 
 async def _still_so(journey: Journey, planned: Planned, decision: Decision, undoes: History | None) -> None:
-    """Raise unless authority and address stand, and the plan is fresh or comes out the same once more."""
-    recheck(journey)
+    """Raise unless the address stands, and the plan is fresh or comes out the same once more.
+
+    Authority is checked again at each write.
+    """
     parts = journey.parts
     address = await journey.driver.address(journey.capability.manifest, journey.target)
     if dict(address) != dict(planned.address):

@@ -185,7 +185,8 @@ class GuestRun(Word):
     answers: tuple[Mapping[str, Any], ...]
     result: str = ""
     """Digest of the final answer's canonical JSON."""
-    cpu_ms: float = 0.0
+    cpu_us: int = 0
+    """CPU time of the guest, in microseconds."""
 
 
 class ActionPlanned(Body):
@@ -231,7 +232,8 @@ class EffectObserved(Body):
     code: str = ""
     message: str = ""
     attempt: int = 1
-    elapsed_ms: float = 0.0
+    elapsed_us: int = 0
+    """From before the request to after its answer, in microseconds."""
 
 
 class ActionClosed(Body):

@@ -128,6 +128,14 @@ def test_a_signature_counts_for_its_own_kind_only(facts: MemoryFacts) -> None:
     assert authority(facts).get("grant", GRANT.key) is None
 
 
+def test_a_record_that_was_moved_to_another_name_says_nothing(facts: MemoryFacts) -> None:
+    facts.rows["target", "vmix@studio-b"] = facts.rows["target", TARGET.name]
+    facts.rows["grant", "if://agent/Other x y"] = facts.rows["grant", GRANT.key]
+    trusted = authority(facts)
+    assert trusted.get("target", "vmix@studio-b") is None
+    assert trusted.get("grant", "if://agent/Other x y") is None
+
+
 def test_revocation_and_removal(facts: MemoryFacts) -> None:
     facts.fold(Kind.TALENT_CHANGED, signed(TalentChanged, Kind.TALENT_CHANGED, TALENT, "revoked"))
     facts.fold(Kind.GRANT_CHANGED, signed(GrantChanged, Kind.GRANT_CHANGED, GRANT, "revoked"))

@@ -34,7 +34,7 @@ class Checkpoint:
             root = b64decode(root_text)
         except ValueError:
             raise FabricError(Code.NOTE_INVALID, "the checkpoint's root hash is not base64") from None
-        if str(size) != size_text or size > MAX_SIZE:
+        if str(size) != size_text or not 0 <= size <= MAX_SIZE:
             raise FabricError(Code.NOTE_INVALID, f"{size_text[:40]!r} is no tree size")
         if len(root) != HASH_BYTES:
             raise FabricError(Code.NOTE_INVALID, "the checkpoint's root hash is not 32 bytes")

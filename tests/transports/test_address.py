@@ -47,15 +47,25 @@ def test_classes(address: str, kind: AddressClass) -> None:
     assert classify(address) == kind
 
 
-@given(st.ip_addresses())
-def test_whatever_is_called_public_or_private_is_nothing_special(address: ipaddress.IPv4Address) -> None:
+@given(st.ip_addresses(v=4))
+def test_a_public_ipv4_address_is_globally_reachable(address: ipaddress.IPv4Address) -> None:
     kind = classify(str(address))
-    if kind in (AddressClass.PUBLIC, AddressClass.PRIVATE):
-        assert not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
     if kind == AddressClass.PUBLIC:
-        assert not address.is_reserved
-    if isinstance(address, ipaddress.IPv4Address):
-        assert classify(f"::ffff:{address}") == kind
+        assert address.is_global
+        assert not address.is_multicast
+    assert classify(f"::ffff:{address}") == kind
+    assert classify(f"64:ff9b::{address}") == kind
+
+
+@given(st.ip_addresses(v=6))
+def test_a_public_ipv6_address_is_global_unicast(address: ipaddress.IPv6Address) -> None:
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address not in ipaddress.IPv6Network("64:ff9b::/96"):
+        if classify(str(address)) == AddressClass.PUBLIC:
+            assert address in ipaddress.IPv6Network("2000::/3")
+            assert address.is_global
+    elif inner is not None:
+        assert classify(str(address)) == classify(str(inner))
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,10 @@ def test_the_inverse_restores(wanted: int) -> None:
     assert played.plan.changes[0].inverse.args == {"brightness": 20}
 '''
 
+CONFTEST = '''\
+"""Its being here lets pytest find adapter.py."""
+'''
+
 SCENARIO = """\
 # What `ifctl adapter check` runs. With `peer:` naming a module that starts a simulator, writes are checked as well.
 manifests:
@@ -124,6 +128,7 @@ FILES = {
     "adapter.py": ADAPTER,
     "conformance.yaml": SCENARIO,
     "README.md": README,
+    "conftest.py": CONFTEST,
     "tests/test_adapter.py": TEST,
     "tests/dim.json": '{"brightness": 20}\n',
     "tests/broken.json": '{"brightness": 20, "broken": true}\n',

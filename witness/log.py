@@ -390,5 +390,5 @@ class WitnessLog(LogReading):
         self._grown.set()
         self._writer.close()
         self._slots.close()
+        await super().close()  # before the store, which as the last one out leaves the database whole in one file
         await asyncio.to_thread(self._store.close)
-        await super().close()

@@ -36,7 +36,7 @@ def closed(action: str) -> Entry:
 def project(entry: Entry, index: int, at: str) -> Iterator[Fact]:
     """A fold for tests: the last kind of each action, and a fact that closing removes."""
     if entry.action:
-        yield Fact("last", entry.action, {"kind": entry.kind, "index": index, "at": at})
+        yield Fact("last", entry.action, {"kind": entry.kind.value, "index": index, "at": at})
         yield Fact("open", entry.action, None if entry.kind == Kind.ACTION_CLOSED else index)
 
 

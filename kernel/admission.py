@@ -6,10 +6,7 @@ holds) → rate and planning quota → what the intent says. Unknown callers and
 
 from __future__ import annotations
 
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.protocols import Validator
 
 from infrafabric.kernel.applying import operator_records
 from infrafabric.kernel.ask import Ask
@@ -17,6 +14,7 @@ from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey, Parts, program_of
 from infrafabric.kernel.ports import Capability, Question
+from infrafabric.kernel.schemas import compile_schema, misfit
 from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.words.plan import Decision, Verdict
 from infrafabric.kernel.words.things import Talent
@@ -93,23 +91,21 @@ def check_intent(journey: Journey) -> None:
         raise FabricError(Code.TOO_LARGE, f"an intent of {len(text)} bytes where {parts.limits.intent_bytes} are taken")
     if parts.redactor.found(text.decode()):
         raise FabricError(Code.ARGUMENT_SECRET, "the intent holds a secret's value")
-    error = best_match(_validator(journey.capability).iter_errors(dict(journey.ask.intent)))
-    if error is not None:
-        where = "/".join(str(part) for part in error.absolute_path) or "the intent"
-        raise FabricError(Code.INTENT_INVALID, f"{where}: {error.message[:300]}")
+    problem = misfit(_validator(journey.capability), dict(journey.ask.intent))
+    if problem is not None:
+        where, why = problem
+        raise FabricError(Code.INTENT_INVALID, f"{where or 'the intent'}: {why}")
 
 
-_VALIDATORS: dict[str, Any] = {}
+_VALIDATORS: dict[str, Validator] = {}
 _REMEMBERED = 256
 
 
-def _validator(capability: Capability) -> Any:
+def _validator(capability: Capability) -> Validator:
     """The validator of a capability's intents; made once a bundle."""
     validator = _VALIDATORS.get(capability.digest)
     if validator is None:
         if len(_VALIDATORS) >= _REMEMBERED:
             _VALIDATORS.clear()
-        schema = dict(capability.manifest.intent)
-        validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-        _VALIDATORS[capability.digest] = validator
+        validator = _VALIDATORS[capability.digest] = compile_schema(dict(capability.manifest.intent))
     return validator

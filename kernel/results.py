@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.schemas import matches_whole
 from infrafabric.kernel.words.manifest import Effect, Manifest, ResultRule
 from infrafabric.kernel.words.plan import Change
 
@@ -105,7 +106,7 @@ def _scalar(name: str, rule: ResultRule, answer: Mapping[str, Any]) -> str | int
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise FabricError(Code.RESULT_INVALID, f"argument {name}: the result is no text and no integer")
     text = str(value)
-    if len(text) > MAX_SCALAR or re.fullmatch(rule.pattern, text) is None:
+    if len(text) > MAX_SCALAR or not matches_whole(rule.pattern, text):
         raise FabricError(Code.RESULT_INVALID, f"argument {name}: the result does not match {rule.pattern!r}")
     return value
 

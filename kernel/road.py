@@ -79,7 +79,9 @@ async def travel(
 
             await _still_so(journey, planned, decision, undoes)
             await apply(journey, planned, applied)
-            if ask.purpose == "dry_run" and applied.error is None:
+            if applied.error is not None and not applied.results:
+                raise applied.error
+            if ask.purpose == "dry_run":
                 return await _close(journey, planned, decision, applied, Verified(Outcome.DRY_RUN))
             if not applied.wrote:
                 verified = Verified(Outcome.FAILED, applied.error or _nothing(journey))

@@ -49,26 +49,27 @@ class ComponentCache:
         self._folder, self._mac_key = folder, mac_key
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    async def open(self, wasm: bytes, wasm_sha256: str) -> int:
-        """A descriptor of the compiled form of `wasm`, verified, at its start; compiled first where it is missing.
+    async def open(self, wasm: bytes, wasm_sha256: str, runtime: str = "component/1") -> int:
+        """A descriptor of the compiled form of `wasm`, verified; compiled first where it is missing.
 
         Raises IF_ERR_SANDBOX_IMPORTS, IF_ERR_ENTRYPOINT_INVALID, IF_ERR_SANDBOX_UNAVAILABLE.
         """
-        key = await asyncio.to_thread(self._key, wasm_sha256)
+        key = await asyncio.to_thread(self._key, wasm_sha256, runtime)
         found = await asyncio.to_thread(self._find, key)
         if found is not None:
             return found
-        return await asyncio.to_thread(self._store, key, await _compile(wasm))
+        return await asyncio.to_thread(self._store, key, await _compile(wasm, runtime))
 
-    def holds(self, wasm_sha256: str) -> bool:
+    def holds(self, wasm_sha256: str, runtime: str = "component/1") -> bool:
         """Whether there is a file to try, so that a caller may say that compiling will take a while."""
-        return any(self._folder.glob(f"{self._key(wasm_sha256)}-*.cwasm"))
+        return any(self._folder.glob(f"{self._key(wasm_sha256, runtime)}-*.cwasm"))
 
-    def _key(self, wasm_sha256: str) -> str:
+    def _key(self, wasm_sha256: str, runtime: str = "component/1") -> str:
         # The engine's source is its configuration; to import it would load wasmtime into the kernel.
         engine = Path(__file__).with_name("engine.py").read_bytes()
         parts = {
             "wasm": wasm_sha256,
+            "runtime": runtime,
             "wasmtime": importlib.metadata.version("wasmtime"),
             "engine": hashlib.sha256(engine).hexdigest(),
             "cpu": cpu_identity(),
@@ -77,6 +78,9 @@ class ComponentCache:
 
     def _find(self, key: str) -> int | None:
         for path in self._folder.glob(f"{key}-*.cwasm"):
+            if path.is_symlink():
+                path.unlink()
+                continue
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
             mac = hmac.new(self._mac_key, key.encode(), hashlib.sha256)
             while chunk := os.read(descriptor, _CHUNK):
@@ -113,12 +117,13 @@ class ComponentCache:
             path.unlink(missing_ok=True)
 
 
-async def _compile(wasm: bytes) -> bytes:
+async def _compile(wasm: bytes, runtime: str) -> bytes:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
         "-m",
         "infrafabric.kernel.chassis.compiler",
+        runtime,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

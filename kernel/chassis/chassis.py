@@ -56,9 +56,9 @@ class Chassis:
                 Code.SANDBOX_UNAVAILABLE, f"{Path(error.filename or settings.component).name}: {error.strerror}"
             ) from None
         digest = await asyncio.to_thread(lambda: hashlib.sha256(wasm).hexdigest())
-        if progress is not None and not cache.holds(digest):
+        if progress is not None and not cache.holds(digest, PYTHON):
             progress("compiling the sandbox component (once)")
-        component = await cache.open(wasm, digest)
+        component = await cache.open(wasm, digest, PYTHON)
         limits = PoolLimits(
             workers=max(1, settings.workers),
             spares=settings.spares,

@@ -1,7 +1,7 @@
 """wasm to native code, in a process of its own: what is compiled may be a publisher's, and a compiler is large.
 
-`python -I -m infrafabric.kernel.chassis.compiler`: wasm on stdin, native code on stdout, nothing else. Exit 0, or 3
-when it imports something, 4 when it is not a component that can be run; the reason is then on stderr.
+`python -I -m infrafabric.kernel.chassis.compiler RUNTIME`: wasm on stdin, native code on stdout, nothing else. Exit 0,
+or 3 when it imports something, 4 when it is not a component that can be run; the reason is then on stderr.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from wasmtime import WasmtimeError
 from wasmtime.component import Component
 
 from infrafabric.kernel.chassis.confine import confine
-from infrafabric.kernel.chassis.engine import check_component, make_engine
+from infrafabric.kernel.chassis.engine import check_component, make_engine, own_engine
 
 __all__ = ["IMPORTS", "INVALID", "main"]
 
@@ -20,7 +20,7 @@ IMPORTS, INVALID = 3, 4
 
 
 def main() -> int:
-    engine, _ = make_engine(None)
+    engine = make_engine(None)[0] if sys.argv[1:] == ["python/1"] else own_engine()
     wasm = sys.stdin.buffer.read()
     if wasm[:4] != b"\0asm":
         sys.stderr.write("it is not WebAssembly")

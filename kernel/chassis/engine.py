@@ -15,7 +15,7 @@ from typing import Any
 from wasmtime import Config, Engine, Store, WasmtimeError, _bindings, _ffi
 from wasmtime.component import Component, Linker
 
-__all__ = ["CONFIGURATION", "Guest", "GuestFault", "Pooling", "Reason", "check_component", "make_engine"]
+__all__ = ["CONFIGURATION", "Guest", "GuestFault", "Pooling", "Reason", "check_component", "make_engine", "own_engine"]
 
 CONFIGURATION = {
     "epoch_interruption": True,
@@ -40,6 +40,7 @@ class Reason(Enum):
     """Why a guest call came to no answer."""
 
     CPU = "cpu"
+    MEMORY = "memory"
     STACK = "stack"
     OUTPUT = "output"
     TRAP = "trap"
@@ -65,8 +66,16 @@ class Pooling:
     """Bytes of a slot that are reset by copying rather than unmapped; with 8 MiB 470 faults a plan remain."""
 
 
+def own_engine() -> Engine:
+    """The engine for components of their own. They come to a worker after it is confined, when no memory file can be
+    made any more, so their memory is filled by copying and not by mapping an image."""
+    config = _configured()
+    config.memory_init_cow = False
+    return Engine(config)
+
+
 def make_engine(pooling: Pooling | None) -> tuple[Engine, str]:
-    """An engine, and a note where it lacks what was asked for."""
+    """The engine for the shared component, and a note where it lacks what was asked for."""
     note = ""
     config = _configured()
     if pooling is not None:
@@ -202,7 +211,11 @@ def _text(result: Any, output_bytes: int) -> tuple[bool, str]:
     return bool(result.of.result.is_ok), text
 
 
-_TRAPS = (("wasm trap: interrupt", Reason.CPU), ("call stack exhausted", Reason.STACK))
+_TRAPS = (
+    ("wasm trap: interrupt", Reason.CPU),
+    ("call stack exhausted", Reason.STACK),
+    ("exceeds memory limits", Reason.MEMORY),
+)
 
 
 def _fault(message: str) -> GuestFault:

@@ -20,6 +20,7 @@ _GUEST_CODES = frozenset(
 """Codes that a guest may give of itself. Others only if the kernel gave them to it as an answer."""
 _FAULTS = {
     "cpu": (Code.SANDBOX_CPU, "it was stopped after {cpu_ms:.0f} ms of CPU time"),
+    "memory": (Code.SANDBOX_MEMORY, "it needs more memory than it may have"),
     "stack": (Code.SANDBOX_STACK, "it recursed until its stack was full"),
     "output": (Code.SANDBOX_OUTPUT, "{message}"),
     "signature": (Code.ADAPTER_PROTOCOL, "{message}"),

@@ -31,6 +31,7 @@ from infrafabric.kernel.chassis.engine import (
     Reason,
     check_component,
     make_engine,
+    own_engine,
 )
 from infrafabric.kernel.chassis.wire import HEADER, FrameError, decode, encode, lengths
 
@@ -45,13 +46,13 @@ STEP_BYTES = 16 << 20
 
 
 class Ticker:
-    """Advances the engine's epoch by the CPU time of the guest thread, so that waiting for a busy core costs nothing.
+    """Advances the engines' epoch by the CPU time of the guest thread, so that waiting for a busy core costs nothing.
 
     Where the system has no such clock the epoch follows the wall clock while a call is under way.
     """
 
-    def __init__(self, engine: Engine, thread: int) -> None:
-        self._engine = engine
+    def __init__(self, engines: tuple[Engine, ...], thread: int) -> None:
+        self._engines = engines
         self._clock: Callable[[], float] = time.monotonic
         get_clock = getattr(time, "pthread_getcpuclockid", None)
         if get_clock is not None:
@@ -73,7 +74,8 @@ class Ticker:
             time.sleep(EPOCH_S)
             now = self._clock()
             while now - last >= EPOCH_S:
-                self._engine.increment_epoch()
+                for engine in self._engines:
+                    engine.increment_epoch()
                 last += EPOCH_S
             if self._touched != seen:
                 seen, quiet = self._touched, 0
@@ -112,8 +114,10 @@ class Running:
 class Worker:
     """The state of the guest thread. `handle` answers one message; `tidy` does what can wait until there is none."""
 
-    def __init__(self, engine: Engine, component: Component, slots: int, preload: int, memory_bytes: int) -> None:
-        self._engine = engine
+    def __init__(
+        self, engine: Engine, own: Engine, component: Component, slots: int, preload: int, memory_bytes: int
+    ) -> None:
+        self._own = own
         self._python = (component, Linker(engine))
         self._slots, self._preload, self._memory = slots, preload, memory_bytes
         self._adapters: OrderedDict[str, Adapter] = OrderedDict()  # most recently used last
@@ -201,11 +205,14 @@ class Worker:
         if message["runtime"] == "python/1":
             adapter = Adapter(*self._python, blob.decode(), message["entrypoint"])
         else:
-            component = Component.deserialize(self._engine, blob)
-            imports, lacking = check_component(self._engine, component)
+            try:
+                component = Component.deserialize(self._own, blob)
+            except WasmtimeError as error:
+                raise GuestFault(Reason.SIGNATURE, str(error)[:300]) from None
+            imports, lacking = check_component(self._own, component)
             if imports or lacking:
                 raise GuestFault(Reason.SIGNATURE, f"the component imports {imports} and lacks {lacking}")
-            adapter = Adapter(component, Linker(self._engine))
+            adapter = Adapter(component, Linker(self._own))
         self._forget(message["adapter"])
         ok, text = True, ""
         guest = self._fresh(adapter.component, adapter.linker)
@@ -372,7 +379,8 @@ def main(arguments: list[str]) -> int:
             raise FrameError(f"the component imports {imports} and lacks {lacking}")
         if component_file.startswith("/proc/self/fd/"):
             os.close(int(component_file.rpartition("/")[2]))
-        worker = Worker(engine, component, int(slots), int(preload), int(memory_bytes))
+        own = own_engine()
+        worker = Worker(engine, own, component, int(slots), int(preload), int(memory_bytes))
     except (WasmtimeError, FrameError, OSError) as error:
         channel.send({"fault": "start", "message": str(error)[:500]})
         return 1
@@ -391,7 +399,7 @@ def main(arguments: list[str]) -> int:
     thread = threading.Thread(target=guests, daemon=True)
     thread.start()
     assert thread.ident is not None
-    ticker = Ticker(engine, thread.ident)
+    ticker = Ticker((engine, own), thread.ident)
     given_up = confine()
     channel.send({"applied": given_up.applied, "missing": given_up.missing, "note": note})
     confined.set()

@@ -165,7 +165,7 @@ class Cost(Word):
     """What one apply costs at least, in `currency` (ISO 4217); `per_apply` is a decimal string."""
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
-    per_apply: Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,6})?$")] = "0"
+    per_apply: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")] = "0"
 
     @property
     def amount(self) -> Decimal:
@@ -177,7 +177,7 @@ class Manifest(Word):
 
     id: CapabilityId
     version: Annotated[
-        str, StringConstraints(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]{1,40})?$")
+        str, StringConstraints(pattern=r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]{1,40})?$")
     ]
     """Semantic Versioning 2.0."""
     summary: Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -223,3 +224,45 @@ async def world(furnished: Path, peer: Peer, tmp_path: Path) -> World:
     async with made.opened("operating") as house:
         await made.move(house, peer.port)
     return made
+
+
+GREEDY_HEAD = """
+from typing import Any
+from infrafabric.adapters.sdk import Adapter, Call, Change, Host, Plan, Refuse
+
+
+class Attacker(Adapter):
+    def on(self, lamp: str, **more: Any) -> Change:
+        return Change("switch", {"lamp": lamp, "on": True}, before=False, after=True, **more)
+"""
+
+
+@dataclass
+class Attackers:
+    """Makes adapters that were signed and allowed, and mean ill: what the sandbox and the road are there for."""
+
+    world: World
+    folder: Path
+
+    async def install(self, house: House, methods: str, manifest: str = "lamps.yaml", **replaced: str) -> str:
+        """A capability like one of the house's, with other methods; `replaced` alters its manifest's text. Its name."""
+        source = self.folder / f"attacker{len(list(self.folder.iterdir()))}"
+        source.mkdir()
+        name = f"house.{source.name}"
+        (source / "adapter.py").write_text(GREEDY_HEAD + textwrap.indent(textwrap.dedent(methods), "    "))
+        text = (HOUSE / manifest).read_text()
+        product = text.split("if://capability/", 1)[1].split("\n", 1)[0]
+        for old, new in {product: name, ":Lamps": ":Attacker", ":Bell": ":Attacker", **replaced}.items():
+            assert old in text or old in (":Lamps", ":Bell"), old
+            text = text.replace(old, new)
+        (source / "manifest.yaml").write_text(text)
+        await self.world.adopt(house, name, "manifest.yaml", source)
+        await self.world.grant(house, name)
+        return name
+
+
+@pytest.fixture
+def attackers(world: World, tmp_path: Path) -> Attackers:
+    folder = tmp_path / "attackers"
+    folder.mkdir()
+    return Attackers(world, folder)

@@ -8,6 +8,7 @@ import types
 
 import prelude
 
+__tracebackhide__ = True
 PACKAGE = "bundle"
 
 

@@ -7,6 +7,7 @@ the clear errors that an author gets where the guest would trap.
 
 import sys
 
+__tracebackhide__ = True
 _ALLOWED = """
     __future__ abc array base64 binascii bisect calendar cmath collections collections.abc contextlib copy csv
     dataclasses datetime decimal difflib enum fnmatch fractions functools graphlib hashlib heapq hmac html html.entities

@@ -10,6 +10,8 @@ from infrafabric.adapters.sdk.host import Host
 
 __all__ = ["Adapter"]
 
+__tracebackhide__ = True
+
 
 class Adapter(ABC):
     """Made without arguments, for one run only: what it stores in itself is gone after the run.

@@ -12,6 +12,8 @@ from infrafabric.adapters.sdk.errors import EffectError
 
 __all__ = ["Answer", "Host", "Request"]
 
+__tracebackhide__ = True
+
 
 class Answer:
     """What the world answered to one request."""

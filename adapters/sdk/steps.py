@@ -17,6 +17,7 @@ from infrafabric.adapters.sdk.host import Host, Request
 __all__ = ["Steps", "failure"]
 
 Step = dict[str, Any]
+__tracebackhide__ = True
 PROTOCOL = "IF_ERR_ADAPTER_PROTOCOL"
 
 
@@ -39,12 +40,12 @@ def failure(error: BaseException) -> Step:
 
 
 def _where(error: BaseException) -> str:
-    """`file.py:12`, the innermost line of the traceback that is not the SDK's; "" where there is none."""
+    """`file.py:12`, the innermost line of the traceback that is not the sandbox's own; "" where there is none."""
     where = ""
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if not trace.tb_frame.f_globals.get("__name__", "").startswith("infrafabric.adapters.sdk"):
+        if "__tracebackhide__" not in trace.tb_frame.f_globals:
             where = f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{trace.tb_lineno}"
         trace = trace.tb_next
     return where

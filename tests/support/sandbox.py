@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wasmtime import wat2wasm
 
 from infrafabric.kernel.chassis import Chassis, ChassisSettings, Program, Run, RunLimits
 
@@ -33,6 +34,53 @@ def planning(body: str) -> str:
     """An adapter whose `plan` has that body."""
     lines = "\n".join("        " + line for line in body.strip("\n").splitlines())
     return f"class Thing(Adapter):\n    async def plan(self, intent, host):\n{lines}\n"
+
+
+def component(
+    start: str = "(call $answer (i32.const 0) (i32.const 16) (i32.const 38))",
+    resume: str = "(call $answer (i32.const 0) (i32.const 64) (i32.const 38))",
+    *,
+    pages: int = 1,
+    imports: str = "",
+) -> bytes:
+    """A component of a few hundred bytes: asks for one read, then ends with an empty plan. Bodies are core WAT."""
+    request = '{"request":{"read":"state","args":{}}}'.ljust(48)
+    done = '{"done":{"changes":[],"note":"a wat"}}'
+    data = (request + done).replace('"', '\\"')
+    lift = "(canon lift (core func ${0}) (memory (core memory $memory)) (realloc (core func $realloc)))"
+    wat = f"""
+    (component {imports}
+      (core module $M
+        (memory (export "memory") {pages})
+        (global $free (mut i32) (i32.const 4096))
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+          (local $at i32)
+          (local.set $at (global.get $free))
+          (global.set $free (i32.and (i32.add (i32.add (global.get $free) (local.get 3)) (i32.const 7)) (i32.const -8)))
+          (local.get $at))
+        (func $answer (param $err i32) (param $text i32) (param $size i32) (result i32)
+          (i32.store8 (i32.const 1024) (local.get $err))
+          (i32.store (i32.const 1028) (local.get $text))
+          (i32.store (i32.const 1032) (local.get $size))
+          (i32.const 1024))
+        (func $start (export "start") (param i32 i32) (result i32) {start})
+        (func (export "resume") (param i32 i32) (result i32) {resume})
+        (data (i32.const 16) "{data}"))
+      (core instance $m (instantiate $M))
+      (alias core export $m "memory" (core memory $memory))
+      (alias core export $m "realloc" (core func $realloc))
+      (alias core export $m "start" (core func $start))
+      (alias core export $m "resume" (core func $resume))
+      (func (export "start") (param "call-json" string) (result (result string (error string))) {lift.format("start")})
+      (func (export "resume") (param "answer-json" string) (result (result string (error string)))
+        {lift.format("resume")}))
+    """
+    return bytes(wat2wasm(wat))
+
+
+def component_program(wasm: bytes, *, publisher: str = "acme") -> Program:
+    digest = hashlib.sha256(wasm).hexdigest()
+    return Program(f"sha256:{digest}", publisher, "component/1", "a.wasm", {"a.wasm": wasm})
 
 
 class World:

@@ -170,8 +170,7 @@ def _request(journey: Journey, call: Call, earlier: Mapping[str, Change], *, und
     if effect.is_read:
         raise FabricError(Code.EFFECT_NOT_WRITE, f"{call.effect} is a read and was planned as a change")
     refuse_secrets(journey, dict(call.args), f"a call of {call.effect}")
-    if check_references(journey.capability.manifest, effect, call.args, earlier, undoing=undoing):
-        return f"{effect.operation} {dumps(dict(call.args)).decode()}"
+    check_references(journey.capability.manifest, effect, call.args, earlier, undoing=undoing)
     return journey.driver.describe(journey.call(call.effect, call.args))
 
 

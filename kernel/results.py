@@ -28,25 +28,22 @@ def is_reference(value: object) -> bool:
 
 def check_references(
     manifest: Manifest, effect: Effect, args: Mapping[str, Any], earlier: Mapping[str, Change], *, undoing: bool = False
-) -> bool:
-    """Whether `args` hold references, all of them allowed. Raises IF_ERR_RESULT_INVALID.
+) -> None:
+    """Raise IF_ERR_RESULT_INVALID unless every reference in `args` is allowed.
 
     `earlier` holds the changes that will have been performed. A destructive write takes a reference only where it
     undoes (`undoing`) a write that creates.
     """
-    found = False
     for name, value in args.items():
         if not is_reference(value):
             if _holds_reference(value):
                 raise FabricError(Code.RESULT_INVALID, f"argument {name}: a $result stands alone, not inside a value")
             continue
-        found = True
         source, _ = _source(manifest, name, value, earlier)
         if effect.destructive and not (undoing and source.creates):
             raise FabricError(
                 Code.RESULT_INVALID, f"argument {name}: a destructive write may not take its target from an answer"
             )
-    return found
 
 
 def resolve(

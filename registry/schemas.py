@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from pydantic_core import SchemaError, SchemaValidator
 
 from infrafabric.kernel import canonical
+from infrafabric.kernel import schemas as kernel_schemas
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["FORMATS", "MAX_NODES", "check_pattern", "check_schema"]
@@ -27,7 +28,7 @@ MAX_NODES = 5_000
 """Subschemas in one schema with all references written out."""
 MAX_PATTERN = 500
 """Characters of a regular expression."""
-FORMATS = frozenset({"date", "email", "ipv4", "ipv6", "regex", "uuid"})
+FORMATS = frozenset(kernel_schemas.FORMATS.checkers)
 """The formats that are checked wherever InfraFabric runs; others would pass everything."""
 
 _MAPS = ("$defs", "properties", "patternProperties", "dependentSchemas")

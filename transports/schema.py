@@ -1,36 +1,18 @@
-"""The JSON Schemas of placeholders, compiled once: 2020-12, formats asserted, nothing fetched."""
+"""The JSON Schemas of placeholders, compiled once."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from jsonschema.protocols import Validator
-from referencing.jsonschema import EMPTY_REGISTRY
 
+from infrafabric.kernel import schemas
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["FORMATS", "compile_schema", "misfit"]
-
-FORMATS = FormatChecker(formats=("date", "email", "ipv4", "ipv6", "regex", "uuid"))
-"""The formats that are checked. A schema that names another is refused rather than left unchecked."""
-
-_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-
-
-@FORMATS.checks("date-time", raises=ValueError)
-def _date_time(value: object) -> bool:
-    """RFC 3339 section 5.6."""
-    if not isinstance(value, str):
-        return True
-    if _DATE_TIME.fullmatch(value) is None:
-        return False
-    datetime.fromisoformat(re.sub(r"\.\d+", "", value.upper()))
-    return True
+__all__ = ["compile_schema"]
 
 
 def compile_schema(schema: Mapping[str, Any], name: str) -> Validator:
@@ -42,19 +24,7 @@ def compile_schema(schema: Mapping[str, Any], name: str) -> Validator:
             Code.MANIFEST_INVALID, f"argument {name!r}: its schema is not JSON Schema 2020-12: {error.message[:120]}"
         ) from None
     _walk(schema, name)
-    # Without an empty registry, a reference to another document would be fetched.
-    return Draft202012Validator(schema, format_checker=FORMATS, registry=EMPTY_REGISTRY)
-
-
-def misfit(validator: Validator, value: Any) -> str | None:
-    """Why `value` does not fit, in the schema's words and without the value; None if it fits."""
-    try:
-        if validator.is_valid(value):
-            return None
-        error = next(validator.iter_errors(value))
-    except RecursionError:
-        return "nested too deeply"
-    return f"{error.validator}: {error.validator_value!r}"[:160]
+    return schemas.compile_schema(schema)
 
 
 def _walk(schema: object, name: str) -> None:
@@ -62,7 +32,7 @@ def _walk(schema: object, name: str) -> None:
         for key, value in schema.items():
             if key in ("$ref", "$dynamicRef") and isinstance(value, str) and not value.startswith("#"):
                 raise FabricError(Code.MANIFEST_INVALID, f"argument {name!r}: its schema refers outside itself")
-            if key == "format" and isinstance(value, str) and value not in FORMATS.checkers:
+            if key == "format" and isinstance(value, str) and value not in schemas.FORMATS.checkers:
                 raise FabricError(Code.MANIFEST_INVALID, f"argument {name!r}: the format {value!r} is not checked here")
             _walk(value, name)
     elif isinstance(schema, (list, tuple)):

@@ -17,8 +17,8 @@ from jsonschema.protocols import Validator
 
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.schemas import misfit
 from infrafabric.transports.encoding import Misplaced, header_value, is_dotted, path_piece, query_piece, text_form
-from infrafabric.transports.schema import misfit
 
 __all__ = ["Argument", "Array", "Constant", "Node", "Object", "Request", "Secret", "Template", "show"]
 
@@ -206,8 +206,8 @@ class Template:
                 value = args[name]
                 if isinstance(value, Mapping) and "$result" in value:
                     raise _argument(self.effect, name, "is an unresolved $result")
-                if (why := misfit(validator, value)) is not None:
-                    raise _argument(self.effect, name, f"does not fit its schema ({why})")
+                if (problem := misfit(validator, value)) is not None:
+                    raise _argument(self.effect, name, f"does not fit its schema ({problem[1]})")
 
     def _target(self, filling: _Filling) -> str:
         path = "".join("/" + self._segment(parts, filling) for parts in self.path)

@@ -83,6 +83,11 @@ class Chassis:
             )
         return chassis
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the workers that live now."""
+        return self._pool.pids
+
     async def __aenter__(self) -> Chassis:
         return self
 

@@ -70,6 +70,10 @@ class Pool:
         self._burials: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return tuple(link.pid for link in (*self._spares, *(worker.link for worker in self._workers)))
+
     # --- seats ------------------------------------------------------------------------------------------------------
 
     async def seat(self, publisher: str, run: str) -> Seat:

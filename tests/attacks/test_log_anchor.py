@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def refused(code: Code, anchors: Path, tiles: Path, vkey: str) -> None:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> tuple[Path, Path, str]:
-    vkey = await anchored(Bench(tmp_path), SIZES, "a")
+def world(tmp_path: Path) -> tuple[Path, Path, str]:
+    vkey = asyncio.run(anchored(Bench(tmp_path), SIZES, "a"))
     return tmp_path / "a-anchors", tmp_path / "a-tiles", vkey
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -29,7 +30,11 @@ class Case:
 
 
 @pytest.fixture
-async def case(tmp_path: Path) -> Case:
+def case(tmp_path: Path) -> Case:
+    return asyncio.run(made(tmp_path))
+
+
+async def made(tmp_path: Path) -> Case:
     case = Case()
     one, two = new_action_id(), new_action_id()
     async with Bench(tmp_path).open(development=True) as log:

@@ -89,7 +89,7 @@ class Code(StrEnum):
     MANIFEST_SYNTAX = _code("MANIFEST_SYNTAX", 422, "The manifest is not YAML in the restricted form: no anchors, aliases, tags or duplicate keys.", "Write it plainly; `ifctl adapter check` says where.")
     MANIFEST_INVALID = _code("MANIFEST_INVALID", 422, "The manifest does not fit registry/manifest.schema.json.", "Mend the member that the message names.")
     MANIFEST_TOO_LARGE = _code("MANIFEST_TOO_LARGE", 413, "The manifest is larger than a manifest may be.", "Keep it below 256 KiB.")
-    SCENARIO_INVALID = _code("SCENARIO_INVALID", 422, "The adapter's conformance.yaml is missing or malformed.", "Write one beside the manifest; docs/adapters/vmix.md describes one.")
+    SCENARIO_INVALID = _code("SCENARIO_INVALID", 422, "The adapter's conformance.yaml is missing or malformed.", "Write one beside the manifest; docs/adapters/vmix.md shows what it holds.")
     BUNDLE_MISSING = _code("BUNDLE_MISSING", 404, "The bundle's files are not in the bundle store.", "Install the adapter again.")
     BUNDLE_AMBIGUOUS = _code("BUNDLE_AMBIGUOUS", 400, "More than one installed bundle has that id and version.", "Name one: --digest DIGEST.", exit_code=2)
     BUNDLE_PATH = _code("BUNDLE_PATH", 422, "A file name or entrypoint leaves the bundle.", "Use plain relative names below the bundle's folder.")

@@ -44,7 +44,7 @@ def test_the_commands_are_those_promised() -> None:
         "capability:list,show,plan,apply,undo,replay "
         "witness:query,show,verify,proof,checkpoint,vkey,export,anchor,erase"
     )
-    expected = set()
+    expected: set[tuple[str, ...]] = set()
     for word in promised.split():
         group, _, names = word.partition(":")
         expected |= {(group, name) for name in names.split(",")} if names else {(group,)}

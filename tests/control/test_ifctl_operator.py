@@ -290,9 +290,16 @@ def test_a_production_home_keeps_no_root_key_and_wants_its_passphrase(tmp_path: 
     run.ok("target", "add", "vmix@a", "--why", "x", *given)
     assert run.refused("trust", "renew", "--why", "x", *given)[1] == Code.KEY_MISSING.value
     run.ok("trust", "renew", "--why", "x", "--root-key", str(exported), *given)
+    fresh = tmp_path / "root-2.key"
+    rotate = ("trust", "rotate", "--why", "x", "--root-key", str(exported), *given)
+    assert run.refused(*rotate)[1] == Code.PRODUCTION_ONLY.value
+    run.ok(*rotate, "--export-root", str(fresh))
+    assert not list((tmp_path / "home" / "keys").glob("root*.key"))
+    renew = ("trust", "renew", "--why", "x", *given, "--root-key")
+    assert run.refused(*renew, str(exported))[1] == Code.TRUST_THRESHOLD.value
+    run.ok(*renew, str(fresh))
     passphrase.write_text("another passphrase altogether\n")
     assert run.refused("target", "add", "vmix@b", "--why", "x", *given)[1] == Code.PASSPHRASE_WRONG.value
-    assert run.refused("trust", "rotate", "--why", "x", *given)[1] == Code.PASSPHRASE_WRONG.value
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ __all__ = ["Pool", "PoolLimits", "Seat", "Worker"]
 
 PRESSED_S = 0.02
 """A run that has waited for the world that long gives its seat to one that wants to compute."""
+TIDYING_S = 0.005
+"""A worker whose last run has just ended is dropping its guest and loading the next: another core may be quicker."""
 PATIENCE_S = 0.05
 """A publisher without a worker waits that long for an idle one; then one is closed to new runs for its sake."""
 
@@ -151,8 +153,8 @@ class Pool:
 
     def _place(self, publisher: str, run: str, waited: float) -> Seat | None:
         own = [worker for worker in self._workers if worker.publisher == publisher and not worker.closing]
-        best = min(own, key=lambda worker: worker.seats, default=None)
-        if best is None or best.seats > 0:
+        best = min(own, key=lambda worker: (worker.seats, worker.idle_since), default=None)
+        if best is None or best.seats > 0 or self._loop.time() - best.idle_since < TIDYING_S:
             best = self._assign(publisher) or best  # spread over the cores while there is room
         if best is None and not own:
             best = self._take_over(publisher, waited)

@@ -26,6 +26,7 @@ from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import project
+from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.names import talent_id
 from infrafabric.keys.keystore import Keystore
@@ -101,8 +102,12 @@ class House:
         return Operator(key, self.log.origin, trace)
 
     async def record(self, *entries: Entry) -> None:
-        """Append entries; they are durable and under a signed checkpoint on return."""
+        """Append entries; they are durable and under a signed checkpoint on return. A changed target begins anew."""
         await self.log.append(*entries)
+        if self._kernel is not None:
+            for entry in entries:
+                if entry.kind is Kind.TARGET_CHANGED:
+                    await self._kernel.forget(entry.body.target)
 
     # --- what is here
 

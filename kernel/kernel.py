@@ -108,6 +108,11 @@ class Kernel:
         """Close an action that is in doubt on a person's word. See `recovery.close_by_hand`."""
         await close_by_hand(self.parts, action, outcome, talent, why)
 
+    async def forget(self, target: str) -> None:
+        """An operator changed a target: every driver begins anew with it."""
+        for driver in self.parts.drivers.values():
+            await driver.forget(target)
+
     async def unload(self, adapters: Iterable[str], reason: str) -> None:
         """Drop loaded bundles, by digest: their guests end at once, the next write of their actions is refused."""
         for digest in adapters:

@@ -153,6 +153,10 @@ class Driver(Protocol):
         """
         ...
 
+    async def forget(self, target: str) -> None:
+        """Drop what is kept of a target, connections and pinned addresses: an operator changed or removed it."""
+        ...
+
     async def close(self) -> None: ...
 
 

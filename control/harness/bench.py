@@ -133,8 +133,8 @@ class Bench:
 
     def _check_call(self, call: Call, earlier: Mapping[str, Change], *, undoing: bool = False) -> None:
         effect = check_call(self.manifest, call.effect, call.args, write=True)
-        if not check_references(self.manifest, effect, call.args, earlier, undoing=undoing):
-            self.world.describe(call.effect, call.args)
+        check_references(self.manifest, effect, call.args, earlier, undoing=undoing)
+        self.world.describe(call.effect, call.args)
         self.used.add(call.effect)
 
 

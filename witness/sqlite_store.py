@@ -18,7 +18,7 @@ from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.witness.sqlite_reader import SqliteReader, connect
-from infrafabric.witness.store import Commit, StoredFact, StoreFailed, StoreFull
+from infrafabric.witness.store import Commit, Row, StoredFact, StoreFailed, StoreFull
 
 __all__ = ["SqliteStore"]
 
@@ -28,7 +28,9 @@ APPLICATION = 0x49464C47
 """`application_id`: IFLG."""
 WAL_FRAMES = 1000
 """Pages in the WAL beyond which it is to be used again from its start (SQLite's own default for that)."""
-CHECKPOINT_EVERY_S = 0.1
+PAGES_A_COMMIT, ROWS_A_PAGE = 6, 5
+"""Roughly what a commit puts into the WAL: the ends of table and indexes, and the rows themselves."""
+CHECKPOINT_AT_LEAST_S = 5.0
 RESERVE_BYTES = 16 << 20
 """Held back in a file of its own: room for the closing entries (at most 1 MiB each) of what is under way."""
 DISK_CHECK_S = 0.25
@@ -70,10 +72,11 @@ class SqliteStore:
         self._reserve = path.with_name(path.name + ".reserve")
         self._free = (0.0, 0)
         self._failure: Exception | None = None
-        self._wal_frames = 0
+        self._wal_frames = self._pages = 0
         self._writer = self._open()
         self.restore_reserve()
         self._stop = threading.Event()
+        self._due = threading.Event()
         self._checkpointer = threading.Thread(target=self._checkpoint_forever, name="log-checkpointer", daemon=True)
         self._checkpointer.start()
 
@@ -128,7 +131,7 @@ class SqliteStore:
             self._sync()
         except sqlite3.Error as error:
             self._roll_back(error)
-        self._reuse_wal()
+        self._reuse_wal(commit.rows)
 
     def _erase(self, index: int, keys: Sequence[tuple[str, str]]) -> None:
         db = self._writer
@@ -178,12 +181,16 @@ class SqliteStore:
 
     # --- the WAL
 
-    def _reuse_wal(self) -> None:
+    def _reuse_wal(self, rows: Sequence[Row]) -> None:
         """Copy what little the other thread has left, so that the next commit writes the WAL from its start again.
 
         While commits keep coming, the other thread alone never finds the WAL at rest: it would grow without end, and a
         sync of a file that grows costs twice that of one that does not.
         """
+        self._pages += PAGES_A_COMMIT + len(rows) // ROWS_A_PAGE
+        if self._pages > WAL_FRAMES:
+            self._pages = 0
+            self._due.set()
         if self._wal_frames > WAL_FRAMES:
             self._wal_frames = 0
             self._checkpoint(self._writer, "PASSIVE")
@@ -192,7 +199,9 @@ class SqliteStore:
         try:
             db = connect(self.path)
             db.execute("PRAGMA synchronous=FULL")
-            while not self._stop.wait(CHECKPOINT_EVERY_S):
+            while not self._stop.is_set():
+                self._due.wait(CHECKPOINT_AT_LEAST_S)
+                self._due.clear()
                 self._wal_frames = self._checkpoint(db, "PASSIVE")[1]
             db.close()
         except sqlite3.Error as error:  # the next commit raises it
@@ -244,5 +253,6 @@ class SqliteStore:
 
     def close(self) -> None:
         self._stop.set()
+        self._due.set()
         self._checkpointer.join()
         self._writer.close()

@@ -69,6 +69,8 @@ class Submission:
 @dataclass(slots=True)
 class _Batch:
     at: str
+    random: bytes
+    """Salt and nonce of each row: 48 bytes."""
     rows: list[Row] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
     facts: list[StoredFact] = field(default_factory=list)
@@ -196,7 +198,7 @@ class Writer:
         return outcomes
 
     def _stage(self, submissions: Sequence[Submission]) -> tuple[_Batch, dict[int, Outcome]]:
-        batch = _Batch(self._now())
+        batch = _Batch(self._now(), self._random(48 * sum(len(submission.entries) for submission in submissions)))
         outcomes: dict[int, Outcome] = {}
         for submission in submissions:
             number = self._frontier.size + len(batch.rows)
@@ -225,8 +227,7 @@ class Writer:
 
     def _add_rows(self, batch: _Batch, submission: Submission, number: int) -> None:
         at, sequence, rows, hashes = batch.at, batch.sequence, batch.rows, batch.hashes
-        random = self._random(48 * len(submission.entries))
-        offset = 0
+        random, offset = batch.random, 48 * len(rows)
         for entry, body, columns in zip(submission.entries, submission.bodies, submission.columns, strict=True):
             salt, nonce = random[offset : offset + 32], random[offset + 32 : offset + 48]
             offset += 48
@@ -291,7 +292,7 @@ class Writer:
             raise FabricError(Code.USAGE, "a new origin is opened only for a log that was rolled back")
         if check_name(origin) == self.origin:
             raise FabricError(Code.USAGE, f"{origin} is the origin that was rolled back; a new one needs a new name")
-        batch = _Batch(self._now(), begins_origin=True)
+        batch = _Batch(self._now(), self._random(48), begins_origin=True)
         number = self._frontier.size
         batch.facts = project_facts(self._project, submission.entries[0], number, batch.at)
         self._add_rows(batch, submission, number)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +234,22 @@ def test_a_dishonest_adapter_fails_its_check(bare_home: Ifctl, tmp_path: Path) -
     result = bare_home("adapter", "check", str(tmp_path / "lamp"), "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["passed"] is False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_interrupt_in_an_action_ends_it_on_record(studio: Studio) -> None:
+    run, vmix = studio
+    run.ok("capability", "plan", "vmix.switcher", "--scene", "Intro")  # the sandbox component is compiled then
+    vmix.faults.delay_s = 3
+    with run.process(*APPLY, "--scene", "Intro", "--why", "x", "--trace") as process:
+        assert process.stderr is not None
+        while "resolved" not in (line := process.stderr.readline()):
+            assert line, "it ended before it began"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    newest = run.ok("witness", "query", "--limit", "2")["entries"]
+    assert [row["kind"] for row in newest] == ["kernel.stopped", "action.refused"]
+    assert newest[1]["body"]["code"] == Code.INTERRUPTED.value
+    assert vmix.writes() == []

@@ -79,7 +79,6 @@ def inverse_plan(history: History, journey: Journey) -> Plan:
                 id=f"change-{position}",
                 effect=change.inverse.effect,
                 args=resolve(manifest, change.inverse.args, earlier, answers),
-                summary=f"takes back {change.id} of {history.action}",
                 before=change.after,
                 after=change.before,
                 inverse=Call(effect=change.effect, args=change.args),

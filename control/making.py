@@ -65,8 +65,8 @@ async def make_home(
     with Home.create(root, kind, origin) as home:
         tell("making keys")
         keystore = Keystore(home.keys, passphrase, development=development)
-        names = ("root", "operator", "log", "publisher") if development else ("root", "operator", "log")
-        keys = {name: keystore.create(name, protection) for name in names}
+        # The publisher's key signs what is written here; nobody trusts it until it is enrolled like any other.
+        keys = {name: keystore.create(name, protection) for name in ("root", "operator", "log", "publisher")}
         keystore.create_identity("vault", protection)
         vault = Vault(home.vault_file, lambda: keystore.load_identity("vault"))
         vault.create()

@@ -290,6 +290,9 @@ def test_a_production_home_keeps_no_root_key_and_wants_its_passphrase(tmp_path: 
     run.ok("target", "add", "vmix@a", "--why", "x", *given)
     assert run.refused("trust", "renew", "--why", "x", *given)[1] == Code.KEY_MISSING.value
     run.ok("trust", "renew", "--why", "x", "--root-key", str(exported), *given)
+    sign = ("adapter", "sign", str(VMIX), "--manifest", "audio.yaml", "--out", str(tmp_path / "bundle"))
+    assert run.refused(*sign)[1] == Code.PASSPHRASE_REQUIRED.value
+    assert run.ok(*sign, *given)["key"] == made["keys"]["publisher"]
     fresh = tmp_path / "root-2.key"
     rotate = ("trust", "rotate", "--why", "x", "--root-key", str(exported), *given)
     assert run.refused(*rotate)[1] == Code.PRODUCTION_ONLY.value

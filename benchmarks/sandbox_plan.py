@@ -116,7 +116,7 @@ async def measure(folder: Path) -> dict[str, Any]:
             "guest_cpu_ms": round(guest, 3),
             "ratio_to_native": round(p50 / plain["p50_ms"], 1),
         },
-        "throughput": {"in_flight": IN_FLIGHT, "workers": settings.workers, "per_s": round(rate)},
+        "throughput": {"in_flight": IN_FLIGHT, "workers": settings.workers_each, "per_s": round(rate)},
         "start_s": {"cold": round(cold, 2), "warm": round(warm, 3), "load_adapter": round(load, 3)},
         "baseline_native_cpython": plain,
     }

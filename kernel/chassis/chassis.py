@@ -61,6 +61,7 @@ class Chassis:
         component = await cache.open(wasm, digest, PYTHON)
         limits = PoolLimits(
             workers=max(1, settings.workers),
+            workers_each=max(1, settings.workers_each),
             spares=settings.spares,
             seats=settings.seats,
             preload=settings.preload,

@@ -8,6 +8,7 @@ when others want it) and is brought back later from its recorded answers. Worker
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from dataclasses import dataclass
 
@@ -20,13 +21,16 @@ PRESSED_S = 0.02
 """A run that has waited for the world that long gives its seat to one that wants to compute."""
 TIDYING_S = 0.005
 """A worker whose last run has just ended is dropping its guest and loading the next: another core may be quicker."""
-PATIENCE_S = 0.05
-"""A publisher without a worker waits that long for an idle one; then one is closed to new runs for its sake."""
+PATIENCE_S = 0.25
+"""A publisher without a worker waits that long for an idle one; then one is closed to new runs for its sake. Longer
+than a worker takes to start, or publishers in turn would do nothing but start workers."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
     workers: int
+    workers_each: int
+    """Of one publisher."""
     spares: int
     seats: int
     """Guests with a run, in one worker."""
@@ -60,6 +64,8 @@ class Seat:
 
 
 class Pool:
+    """`component` is a descriptor of the compiled component of python/1; the pool closes it."""
+
     def __init__(self, component: int, limits: PoolLimits) -> None:
         self._component, self._limits = component, limits
         self._loop = asyncio.get_running_loop()
@@ -171,6 +177,8 @@ class Pool:
     def _assign(self, publisher: str) -> Worker | None:
         """A new worker for the publisher, where there may be one more."""
         if len(self._workers) >= self._limits.workers:
+            return None
+        if sum(worker.publisher == publisher for worker in self._workers) >= self._limits.workers_each:
             return None
         if not self._spares:
             self._replenish(wanted=1)
@@ -324,6 +332,9 @@ class Pool:
             await link.reaped()
         await asyncio.sleep(0)  # for what the ends of their sockets called
         await asyncio.gather(*self._burials)
+        if self._component >= 0:
+            os.close(self._component)
+            self._component = -1
 
 
 def _closed() -> FabricError:

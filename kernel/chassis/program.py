@@ -58,8 +58,11 @@ class ChassisSettings:
     """Folder for compiled components, the kernel's alone."""
     mac_key: bytes
     """At least 16 bytes, kept with the home's keys: authenticates what is in the cache."""
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    """Worker processes that serve publishers at once: one a core, since a guest's work is all CPU."""
+    workers: int = field(default_factory=lambda: max(4, os.cpu_count() or 1))
+    """Worker processes that serve publishers at once. More than cores, since an idle one costs memory only (50 MB, and
+    16 MB a guest it has had) while a publisher that has to wait for one costs a start."""
+    workers_each: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Of these for one publisher: one a core, since a guest's work is all CPU."""
     spares: int = 1
     """Workers kept ready that serve nobody yet; each takes some 50 MB and spares a publisher 0.1 s."""
     seats: int = 8

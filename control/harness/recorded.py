@@ -6,12 +6,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema
-
 from infrafabric.adapters.sdk import Adapter, Plan
 from infrafabric.adapters.sdk.host import Host, Request
 from infrafabric.kernel.canonical import dumps, loads
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.schemas import compile_schema, misfit
 from infrafabric.kernel.words.manifest import Effect, Manifest
 
 __all__ = [
@@ -180,12 +179,9 @@ class Script:
 
 def check_intent(manifest: Manifest, intent: Mapping[str, Any]) -> None:
     """Raise IF_ERR_INTENT_INVALID where the intent does not fit the manifest's schema."""
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(loads(dumps(dict(manifest.intent)))).iter_errors(dict(intent))
-    )
-    if error is not None:
-        where = "/".join(map(str, error.absolute_path)) or "the intent"
-        raise FabricError(Code.INTENT_INVALID, f"{where}: {error.message[:300]}")
+    problem = misfit(compile_schema(loads(dumps(dict(manifest.intent)))), dict(intent))
+    if problem is not None:
+        raise FabricError(Code.INTENT_INVALID, f"{problem[0] or 'the intent'}: {problem[1]}")
 
 
 def check_call(manifest: Manifest, name: str, args: Mapping[str, Any], *, write: bool) -> Effect:
@@ -209,8 +205,7 @@ def check_call(manifest: Manifest, name: str, args: Mapping[str, Any], *, write:
             raise FabricError(Code.EFFECT_ARGUMENT, f"{name} takes no argument {argument[:60]!r}")
         if isinstance(value, Mapping) and "$result" in value:
             continue
-        schema = loads(dumps(dict(schemas[argument])))
-        problem = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+        problem = misfit(compile_schema(loads(dumps(dict(schemas[argument])))), value)
         if problem is not None:
-            raise FabricError(Code.EFFECT_ARGUMENT, f"{name}: {argument}: {problem.message[:200]}")
+            raise FabricError(Code.EFFECT_ARGUMENT, f"{name}: {argument}: {problem[1]}")
     return effect

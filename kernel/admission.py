@@ -94,7 +94,7 @@ def check_intent(journey: Journey) -> None:
     problem = misfit(_validator(journey.capability), dict(journey.ask.intent))
     if problem is not None:
         where, why = problem
-        raise FabricError(Code.INTENT_INVALID, f"{where or 'the intent'}: {why}")
+        raise FabricError(Code.INTENT_INVALID, f"{where or 'the intent'} does not fit {why}")
 
 
 _VALIDATORS: dict[str, Validator] = {}

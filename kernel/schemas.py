@@ -76,7 +76,7 @@ def misfit(validator: Validator, value: Any) -> tuple[str, str] | None:
     where = "/".join(str(part) for part in error.absolute_path)
     if error.validator in ("required", "additionalProperties", "unevaluatedProperties"):
         # These name members, which is what the caller needs; a member's name is no value.
-        return where, error.message[:300]
+        return where, f"{error.validator}: {error.message}"[:300]
     return where, f"{error.validator}: {error.validator_value!r}"[:300]
 
 

@@ -181,7 +181,7 @@ def check_intent(manifest: Manifest, intent: Mapping[str, Any]) -> None:
     """Raise IF_ERR_INTENT_INVALID where the intent does not fit the manifest's schema."""
     problem = misfit(compile_schema(loads(dumps(dict(manifest.intent)))), dict(intent))
     if problem is not None:
-        raise FabricError(Code.INTENT_INVALID, f"{problem[0] or 'the intent'}: {problem[1]}")
+        raise FabricError(Code.INTENT_INVALID, f"{problem[0] or 'the intent'} does not fit {problem[1]}")
 
 
 def check_call(manifest: Manifest, name: str, args: Mapping[str, Any], *, write: bool) -> Effect:
@@ -207,5 +207,5 @@ def check_call(manifest: Manifest, name: str, args: Mapping[str, Any], *, write:
             continue
         problem = misfit(compile_schema(loads(dumps(dict(schemas[argument])))), value)
         if problem is not None:
-            raise FabricError(Code.EFFECT_ARGUMENT, f"{name}: {argument}: {problem[1]}")
+            raise FabricError(Code.EFFECT_ARGUMENT, f"{name}: {argument} does not fit {problem[1]}")
     return effect

@@ -135,7 +135,7 @@ def test_with_the_manifest_a_write_cannot_be_read(manifest: Manifest) -> None:
 
 
 def test_with_the_manifest_intents_are_checked(manifest: Manifest) -> None:
-    with pytest.raises(FabricError, match="IF_ERR_INTENT_INVALID: on: 'yes' is not of type 'boolean'"):
+    with pytest.raises(FabricError, match="IF_ERR_INTENT_INVALID: on does not fit type: 'boolean'"):
         play(Lamp, {"lamp": "a", "on": "yes"}, {"state": OFF}, manifest=manifest)
 
 

@@ -7,7 +7,7 @@ stored (`c2sp.org/tlog-tiles`), the others are recomputed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -28,14 +28,22 @@ __all__ = [
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 """The root of a tree of size 0."""
+# A copy of a hash that has begun costs half of a new one.
+_LEAF, _NODE = sha256(b"\x00"), sha256(b"\x01")
+_SHARED = 4
+"""Proofs of leaves under the same node of this level differ only below it."""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    return sha256(b"\x00" + leaf).digest()
+    hash_ = _LEAF.copy()
+    hash_.update(leaf)
+    return hash_.digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\x01" + left + right).digest()
+    hash_ = _NODE.copy()
+    hash_.update(left + right)
+    return hash_.digest()
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
@@ -50,11 +58,11 @@ class Frontier:
     size: int = 0
     nodes: tuple[bytes, ...] = ()
 
-    def grow(self, hashes: Iterable[bytes]) -> Growth:
+    def grow(self, hashes: Sequence[bytes]) -> Growth:
         """The tree with these leaf hashes appended."""
         size = self.size
         stack = list(self.nodes)
-        made: list[dict[int, bytes]] = [{} for _ in range(64)]
+        made: list[dict[int, bytes]] = [{} for _ in range(max(1, (size + len(hashes)).bit_length()))]
         levels = [level for level in range(size.bit_length() - 1, -1, -1) if size >> level & 1]
         for level, hash_ in zip(levels, stack, strict=True):
             made[level][(size >> level) - 1] = hash_
@@ -64,7 +72,9 @@ class Frontier:
             leaves[size] = current
             level, index = 0, size
             while index & 1:
-                current = sha256(b"\x01" + stack.pop() + current).digest()
+                node = _NODE.copy()
+                node.update(stack.pop() + current)
+                current = node.digest()
                 level += 1
                 index >>= 1
                 made[level][index] = current
@@ -113,12 +123,12 @@ class Growth:
         if self._ragged is None:
             self._ragged = self._right_edges()
         depth = (size - 1).bit_length()
-        lower = self._siblings(index, 0, min(8, depth))
-        if depth <= 8:
+        lower = self._siblings(index, 0, min(_SHARED, depth))
+        if depth <= _SHARED:
             return tuple(lower)
-        upper = self._upper.get(index >> 8)
+        upper = self._upper.get(index >> _SHARED)
         if upper is None:
-            upper = self._upper[index >> 8] = tuple(self._siblings(index, 8, depth))
+            upper = self._upper[index >> _SHARED] = tuple(self._siblings(index, _SHARED, depth))
         return (*lower, *upper)
 
     def _siblings(self, index: int, low: int, high: int) -> list[bytes]:

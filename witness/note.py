@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 
@@ -76,6 +77,7 @@ def check_name(name: str) -> str:
     return name
 
 
+@lru_cache(maxsize=64)  # a log signs each commit under one name and key
 def key_id(name: str, type_byte: int, public: bytes) -> bytes:
     return sha256(name.encode() + b"\n" + bytes((type_byte,)) + public).digest()[:4]
 

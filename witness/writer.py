@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import NamedTuple
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -18,9 +17,9 @@ from infrafabric.kernel.words.entries import Kind
 from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from infrafabric.witness.erase import plan_erasure
 from infrafabric.witness.facts import fold, project_facts
-from infrafabric.witness.leaf import format_at, leaf_bytes, pseudonym, tokens
+from infrafabric.witness.leaf import commitment, format_at, leaf_bytes, pseudonym, tokens
 from infrafabric.witness.limits import CLOSING, Limits
-from infrafabric.witness.merkle import Growth
+from infrafabric.witness.merkle import Growth, leaf_hash
 from infrafabric.witness.note import Signer, check_name
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.startup import Start
@@ -234,10 +233,10 @@ class Writer:
             actor = self._actors.get(entry.actor) or self._pseudonym(entry.actor)
             seq = (sequence.get(actor) or (0 if batch.begins_origin else self._last_sequence(actor))) + 1
             sequence[actor] = seq
-            nonce_text, body_text = tokens(nonce, sha256(b"infrafabric-body-v1\n" + salt + body).digest())
+            nonce_text, body_text = tokens(nonce, commitment(salt, body))
             kind = _KINDS[entry.kind]
             leaf = leaf_bytes(entry.action, actor, at, body_text, kind, nonce_text, seq)
-            hash_ = sha256(b"\x00" + leaf).digest()
+            hash_ = leaf_hash(leaf)
             hashes.append(hash_)
             rows.append(Row(number, hash_, leaf, kind, entry.action, *columns, salt, body))
             number += 1

@@ -14,9 +14,11 @@ from infrafabric.kernel.words.entries import BODIES, Body, Fact, Kind
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.store import Reader, Row, StoreDamaged, StoredFact
 
-__all__ = ["StoreFacts", "body_bytes", "decode", "fold", "project_facts", "words"]
+__all__ = ["StoreFacts", "body_bytes", "decode", "fold", "members_of", "project_facts", "words"]
 
-MAX_INT = 2**53 - 1
+_PLAIN = frozenset({str, bool, int})
+_PLAIN_BODIES: dict[type[Body], bool] = {}
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER  # integers beyond 2^53-1 are refused
 
 
 class StoreFacts:
@@ -101,11 +103,34 @@ def body_bytes(members: Mapping[str, Any]) -> bytes:
 
     Raises IF_ERR_JSON_INVALID.
     """
-    for name, value in members.items():
-        kind = type(value)
-        if not (kind is str or kind is bool or (kind is int and -MAX_INT <= value <= MAX_INT)) or not name.isascii():
-            return dumps(members)
+    if not _PLAIN.issuperset(map(type, members.values())) or not all(map(str.isascii, members)):
+        return dumps(members)
     try:
-        return orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(members, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
         raise FabricError(Code.JSON_INVALID, str(error)) from None
+
+
+def members_of(body: Body) -> Mapping[str, Any]:
+    """`body.as_json()`. Where all members are strings, booleans and integers, they are that already."""
+    kind = type(body)
+    plain = _PLAIN_BODIES.get(kind)
+    if plain is None:
+        plain = _PLAIN_BODIES[kind] = _is_plain(kind)
+    if plain:
+        members = vars(body)
+        if _PLAIN.issuperset(map(type, members.values())):  # what was made without validation may hold anything
+            return members
+    return body.as_json()
+
+
+def _is_plain(kind: type[Body]) -> bool:
+    """Whether bodies of this class say in JSON what they hold, as long as the types are in `_PLAIN`."""
+    fields = kind.model_fields.values()
+    made_otherwise = kind.__pydantic_decorators__
+    return (
+        kind.as_json is Body.as_json
+        and all(field.annotation in _PLAIN and not field.exclude for field in fields)
+        and all(field.alias is None and field.serialization_alias is None and not field.metadata for field in fields)
+        and not (made_otherwise.field_serializers or made_otherwise.model_serializers or made_otherwise.computed_fields)
+    )

@@ -18,7 +18,7 @@ from infrafabric.kernel.ports import Appended, Entry, Project
 from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, Kind, OriginOpened
 from infrafabric.witness.audit import Report
 from infrafabric.witness.checkpoint import SignedCheckpoint
-from infrafabric.witness.facts import body_bytes, decode, words
+from infrafabric.witness.facts import body_bytes, decode, members_of, words
 from infrafabric.witness.leaf import ACTION
 from infrafabric.witness.limits import Limits
 from infrafabric.witness.note import Signer, Verifier, check_name
@@ -163,7 +163,7 @@ class WitnessLog(LogReading):
                 raise FabricError(Code.INTERNAL, f"a body of {type(entry.body).__name__} for an entry {entry.kind}")
             if ACTION.fullmatch(entry.action) is None:
                 raise FabricError(Code.NAME_INVALID, f"{entry.action[:60]!r} is no action id; one is a lower-case uuid")
-            members = entry.body.as_json()
+            members = members_of(entry.body)
             body = body_bytes(members)
             if len(body) > self._limits.body_bytes:
                 raise FabricError(

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import base64
 import uuid
+import warnings
 from hashlib import sha256
+from typing import Any
 
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field, computed_field, field_serializer
 
+from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.words.entries import Kind
-from infrafabric.witness.facts import body_bytes
+from infrafabric.kernel.words.entries import BODIES, Body, Kind
+from infrafabric.witness.facts import body_bytes, members_of
 from infrafabric.witness.leaf import Leaf, commitment, format_at, leaf_bytes, parse_at, pseudonym, tokens
 
 times = st.integers(0, 253_402_300_799_999)
@@ -118,3 +122,35 @@ def test_uuid_spelling_is_one() -> None:
     upper = str(uuid.UUID(int=0xABCDEF)).upper()
     with pytest.raises(FabricError):
         Leaf.parse(GOOD.replace(b'"action":""', f'"action":"{upper}"'.encode()))
+
+
+@pytest.mark.parametrize("kind", [Body, *dict.fromkeys(BODIES.values())])
+def test_members_are_what_the_word_says_in_json(kind: type[Body]) -> None:
+    samples: dict[object, object] = {str: "ü\n", int: 7, bool: True}
+    values: dict[str, Any] = {name: samples.get(field.annotation) for name, field in kind.model_fields.items()}
+    for body in (kind.model_construct(**values), kind.model_construct(**{**values, "trace": Kind.KERNEL_STARTED})):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydantic's, of what was made without validation
+            assert body_bytes(members_of(body)) == dumps(body.as_json())
+
+
+def test_a_body_that_is_serialized_otherwise_is_not_taken_as_it_lies() -> None:
+    class Aliased(Body):
+        size: int = Field(default=3, serialization_alias="bytes")
+
+    class Masked(Body):
+        secret: str = "s"
+
+        @field_serializer("secret")
+        def mask(self, value: str) -> str:
+            return "*" * len(value)
+
+    class Counted(Body):
+        size: int = 3
+
+        @computed_field
+        def twice(self) -> int:
+            return 2 * self.size
+
+    for body in (Aliased(), Masked(), Counted()):
+        assert members_of(body) == body.as_json()

@@ -7,19 +7,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
+from zlib import crc32
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.witness.store import Query, Row, State, StoreDamaged, StoredFact
 
-__all__ = ["SqliteReader", "connect"]
+__all__ = ["BLOCK_BITS", "SqliteReader", "connect", "trace_mark"]
 
 BUSY_MS = 5_000
-# The index on traces is by blocks of 1024 entries; see the schema.
-_IN_BLOCKS = """
-WITH RECURSIVE block(n) AS (
-    SELECT ? >> 10 UNION ALL SELECT n + 1 FROM block WHERE n < (SELECT max(i) >> 10 FROM entry)
-)
-SELECT entry.* FROM block CROSS JOIN entry ON entry.i >> 10 = block.n AND entry.trace = ? AND entry.trace <> '' WHERE"""
+_END = 2**63 - 1
+BLOCK_BITS = 10
+"""Entries are described in blocks of 1024; see the schema."""
+
+
+def trace_mark(trace: str) -> bytes:
+    """Four bytes by which a block says that it may hold a trace. Others may have the same mark."""
+    return crc32(trace.encode("utf-8", "surrogatepass")).to_bytes(4, "big")
 
 
 def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
@@ -108,8 +111,8 @@ class SqliteReader:
         return [Row(*row) for row in found]
 
     def find(self, query: Query, first: int) -> Sequence[Row]:
-        terms = ["i>=?"]
-        values: list[str | int] = [first]
+        terms = ["i>=?", "i<?"]
+        values: list[str | int] = []
         for name, value in query.words:
             terms.append(f"{name}=?")
             values.append(value)
@@ -118,14 +121,39 @@ class SqliteReader:
         if query.talent is not None:
             terms.append("(talent=? OR actor=?)")
             values += [query.talent, query.talent]
-        source = _IN_BLOCKS if query.trace else "SELECT * FROM entry WHERE"
-        blocks = (first, query.trace) if query.trace else ()
+        statement = f"SELECT * FROM entry WHERE {' AND '.join(terms)} ORDER BY i DESC LIMIT ?"  # noqa: S608 - fixed text
+        found: list[Row] = []
         with _damage():
-            found = self._db.execute(
-                f"{source} {' AND '.join(terms)} ORDER BY i DESC LIMIT ?",  # noqa: S608 - all of it is fixed text
-                (*blocks, *values, query.limit),
-            ).fetchall()
-        return [Row(*row) for row in found]
+            for start, stop in self._where(query, first):
+                found += (
+                    Row(*row) for row in self._db.execute(statement, (start, stop, *values, query.limit - len(found)))
+                )
+                if len(found) >= query.limit:
+                    break
+        return found
+
+    def _where(self, query: Query, first: int) -> Iterator[tuple[int, int]]:
+        """The ranges of entries that may hold what is wanted, newest first."""
+        if query.action or (query.trace is None and query.kind is None):
+            yield first, _END
+            return
+        (blocks,) = self._db.execute("SELECT coalesce(max(n) + 1, 0) FROM block").fetchone()
+        yield max(first, blocks << BLOCK_BITS), _END
+        terms = ["n>=?"]
+        values: list[int | str | bytes] = [first >> BLOCK_BITS]
+        if query.trace:
+            terms.append("instr(traces, ?)")
+            values.append(trace_mark(query.trace))
+        if query.kind is not None:
+            terms.append("instr(kinds, ?)")
+            values.append(f",{query.kind},")
+        candidates = self._db.execute(
+            f"SELECT n FROM block WHERE {' AND '.join(terms)} ORDER BY n DESC",  # noqa: S608 - fixed text
+            values,
+        ).fetchall()
+        for (block,) in candidates:
+            if block < blocks:
+                yield max(first, block << BLOCK_BITS), block + 1 << BLOCK_BITS
 
     def sequence(self, actor: str) -> int:
         with _damage():

@@ -17,34 +17,36 @@ from itertools import chain
 from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.witness.sqlite_reader import SqliteReader, connect
+from infrafabric.witness.sqlite_reader import BLOCK_BITS, SqliteReader, connect, trace_mark
 from infrafabric.witness.store import Commit, Row, StoredFact, StoreFailed, StoreFull
 
 __all__ = ["SqliteStore"]
 
-FORMAT = 1
+FORMAT = 2
 """`user_version` of the file."""
 APPLICATION = 0x49464C47
 """`application_id`: IFLG."""
 WAL_FRAMES = 1000
 """Pages in the WAL beyond which it is to be used again from its start (SQLite's own default for that)."""
-PAGES_A_COMMIT, ROWS_A_PAGE = 6, 5
+PAGES_A_COMMIT, ROWS_A_PAGE = 4, 5
 """Roughly what a commit puts into the WAL: the ends of table and indexes, and the rows themselves."""
 CHECKPOINT_AT_LEAST_S = 5.0
 RESERVE_BYTES = 16 << 20
 """Held back in a file of its own: room for the closing entries (at most 1 MiB each) of what is under way."""
 DISK_CHECK_S = 0.25
 
-# Traces are random: by themselves they would spread the entries of one commit over as many pages of their index. Under
-# the block of 1024 entries that they are in, they share a few, and a search asks each block. Action ids rise with time.
+# An index on traces, which are random, or on kinds would add a page or more to every commit. Instead each complete
+# block of entries has a row that says which kinds and traces are in it: a search reads the blocks that may hold what is
+# wanted, and what comes after the last block. Action ids rise with time, so that their index grows at its end.
+_BLOCKS = """
+CREATE TABLE block (n INTEGER PRIMARY KEY, kinds TEXT NOT NULL, traces BLOB NOT NULL);
+"""
 _SCHEMA = """
 CREATE TABLE entry (
     i INTEGER PRIMARY KEY, hash BLOB NOT NULL, leaf BLOB NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL,
     trace TEXT, talent TEXT, target TEXT, capability TEXT, actor TEXT, salt BLOB, body BLOB
 );
 CREATE INDEX entry_action ON entry(action) WHERE action <> '';
-CREATE INDEX entry_trace ON entry(i >> 10, trace) WHERE trace <> '';
-CREATE INDEX entry_kind ON entry(kind);
 CREATE TABLE node (level INTEGER, i INTEGER, hash BLOB NOT NULL, PRIMARY KEY (level, i)) WITHOUT ROWID;
 CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), origin TEXT NOT NULL, size INTEGER NOT NULL, note TEXT NOT NULL
@@ -55,6 +57,7 @@ CREATE TABLE fact (
 ) WITHOUT ROWID;
 CREATE TABLE erased (i INTEGER, table_name TEXT, key TEXT, PRIMARY KEY (i, table_name, key)) WITHOUT ROWID;
 """
+_FROM_1 = "DROP INDEX entry_trace; DROP INDEX entry_kind;"
 _COLUMNS = 12
 # One statement for many rows: each statement gives up the interpreter lock, and a busy event loop is slow to return it.
 _CHUNKS = [
@@ -73,6 +76,8 @@ class SqliteStore:
         self._free = (0.0, 0)
         self._failure: Exception | None = None
         self._wal_frames = self._pages = 0
+        self._sealed = 0
+        """Blocks that are described."""
         self._writer = self._open()
         self.restore_reserve()
         self._stop = threading.Event()
@@ -95,9 +100,11 @@ class SqliteStore:
             db.execute("PRAGMA wal_autocheckpoint=0")
             db.execute("PRAGMA secure_delete=ON")
             db.execute("PRAGMA cache_size=-65536")  # 64 MiB
-            if version == 0:
+            if version < FORMAT:
+                tables = _FROM_1 if version == 1 else _SCHEMA
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};"
-                db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT")
+                db.executescript(f"BEGIN IMMEDIATE; {tables} {_BLOCKS} {marks} COMMIT")
+            self._sealed = db.execute("SELECT coalesce(max(n) + 1, 0) FROM block").fetchone()[0]
         except sqlite3.Error as error:
             raise FabricError(Code.LOG_DAMAGED, f"the log {self.path.name} cannot be opened: {error}") from None
         return db
@@ -119,8 +126,11 @@ class SqliteStore:
                     done += count
             if commit.nodes:
                 db.executemany("INSERT INTO node VALUES (?,?,?)", commit.nodes)
+            sealed = self._seal(commit.state.size >> BLOCK_BITS)
             for erasure in commit.erasures:
                 self._erase(erasure.index, erasure.keys)
+                if erasure.index >> BLOCK_BITS < sealed:
+                    self._describe(erasure.index >> BLOCK_BITS)
             if commit.facts:
                 self._write_facts(commit.facts)
             if commit.forget_actors:
@@ -131,7 +141,22 @@ class SqliteStore:
             self._sync()
         except sqlite3.Error as error:
             self._roll_back(error)
+        self._sealed = sealed
         self._reuse_wal(commit.rows)
+
+    def _seal(self, blocks: int) -> int:
+        """Describe the blocks that are complete now; how many are described."""
+        for block in range(self._sealed, blocks):
+            self._describe(block)
+        return max(self._sealed, blocks)
+
+    def _describe(self, block: int) -> None:
+        found = self._writer.execute(
+            "SELECT kind, trace FROM entry WHERE i>=? AND i<?", (block << BLOCK_BITS, block + 1 << BLOCK_BITS)
+        ).fetchall()
+        kinds = "".join(f"{kind}," for kind in sorted({kind for kind, _ in found}))
+        traces = b"".join(sorted({trace_mark(trace) for _, trace in found if trace}))
+        self._writer.execute("INSERT OR REPLACE INTO block VALUES (?,?,?)", (block, f",{kinds}", traces))
 
     def _erase(self, index: int, keys: Sequence[tuple[str, str]]) -> None:
         db = self._writer

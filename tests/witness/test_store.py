@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -81,6 +82,48 @@ def test_searching(store: Store) -> None:
         assert numbers(Query(action="a", trace="trace8")) == []
         assert numbers(Query(talent="actor", limit=1)) == numbers(Query(talent="talent", limit=1)) == [2099]
         assert numbers(Query(kind="nothing")) == []
+
+
+def test_searching_finds_the_same_in_complete_blocks_and_behind_them(store: Store) -> None:
+    rows = [row(number, "", f"trace{number // 3}")._replace(kind=f"k.{number % 1500}") for number in range(3000)]
+    for start in range(0, 3000, 700):
+        store.commit(Commit(state(min(start + 700, 3000)), rows[start : start + 700]))
+    with closing(store.reader()) as reader:
+        for number in (0, 5, 1023, 1024, 1499, 1500, 2047, 2048, 2999):
+            trace, kind = f"trace{number // 3}", f"k.{number % 1500}"
+            same = [other for other in rows[::-1] if other.trace == trace]
+            assert reader.find(Query(trace=trace), 0) == same
+            assert reader.find(Query(trace=trace, kind=kind), 0) == [rows[number]]
+            assert reader.find(Query(kind=kind), 0) == [rows[number % 1500 + 1500], rows[number % 1500]]
+            assert reader.find(Query(kind=kind, limit=1), 0) == [rows[number % 1500 + 1500]]
+            assert reader.find(Query(kind=kind), 1500) == [rows[number % 1500 + 1500]]
+        assert reader.find(Query(kind="k."), 0) == []
+        assert reader.find(Query(trace=""), 0) == []
+
+
+def test_an_erasure_in_a_complete_block_takes_the_trace_from_searches(store: Store) -> None:
+    rows = [row(number, "", f"trace{number}") for number in range(1100)]
+    store.commit(Commit(state(1100), rows))
+    store.commit(Commit(state(1101), [row(1100)], erasures=[Erasure(9, ()), Erasure(1090, ())]))
+    with closing(store.reader()) as reader:
+        assert reader.find(Query(trace="trace9"), 0) == reader.find(Query(trace="trace1090"), 0) == []
+        assert reader.find(Query(trace="trace8"), 0) == [rows[8]]
+        assert len(reader.find(Query(kind="effect.intended", limit=1000), 0)) == 1000
+
+
+def test_a_log_of_the_first_format_is_taken_over(make: Make, tmp_path: Path) -> None:
+    rows = [row(number, "a", f"trace{number}") for number in range(2000)]
+    with closing(make()) as store:
+        store.commit(Commit(state(2000), rows))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as old:
+        old.executescript(
+            "DROP TABLE block; PRAGMA user_version=1; CREATE INDEX entry_kind ON entry(kind);"
+            "CREATE INDEX entry_trace ON entry(i >> 10, trace) WHERE trace <> '';"
+        )
+    with closing(make()) as store, closing(store.reader()) as reader:
+        assert reader.find(Query(trace="trace5"), 0) == [rows[5]]
+        store.commit(Commit(state(2001), [row(2000, "", "trace5")]))
+        assert reader.find(Query(trace="trace5"), 0) == [row(2000, "", "trace5"), rows[5]]
 
 
 def test_facts_are_set_replaced_and_removed(store: Store) -> None:

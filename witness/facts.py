@@ -14,7 +14,7 @@ from infrafabric.kernel.words.entries import BODIES, Body, Fact, Kind
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.store import Reader, Row, StoreDamaged, StoredFact
 
-__all__ = ["StoreFacts", "body_bytes", "decode", "fold", "members_of", "project_facts", "words"]
+__all__ = ["StoreFacts", "body_bytes", "decode", "fold", "members_of", "project_facts", "stored_fact", "words"]
 
 _PLAIN = frozenset({str, bool, int})
 _PLAIN_BODIES: dict[type[Body], bool] = {}
@@ -49,10 +49,11 @@ def _unreadable(table: str, error: Exception) -> FabricError:
 
 def project_facts(project: Project, entry: Entry, index: int, at: str) -> list[StoredFact]:
     """The facts of one entry as they are stored. Raises what `project` raises, IF_ERR_JSON_INVALID for a bad value."""
-    return [_stored(fact, index) for fact in project(entry, index, at)]
+    return [stored_fact(fact, index) for fact in project(entry, index, at)]
 
 
-def _stored(fact: Fact, index: int) -> StoredFact:
+def stored_fact(fact: Fact, index: int) -> StoredFact:
+    """A fact as it is stored, set by entry `index`. Raises IF_ERR_JSON_INVALID."""
     try:
         fact.key.encode()
     except UnicodeEncodeError:

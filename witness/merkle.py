@@ -120,19 +120,23 @@ class Growth:
         size = self.frontier.size
         if not self.before <= index < size:
             raise ValueError(f"leaf {index} was not added by this growth")
-        if self._ragged is None:
-            self._ragged = self._right_edges()
         depth = (size - 1).bit_length()
-        lower = self._siblings(index, 0, min(_SHARED, depth))
+        block = index >> _SHARED
+        if depth <= _SHARED or block == (size - 1) >> _SHARED:
+            lower = self._siblings(index, 0, min(_SHARED, depth))
+        else:  # the block is complete, so that all siblings within it are
+            zero, one, two, three = self._made[:_SHARED]
+            lower = [zero[index ^ 1], one[index >> 1 ^ 1], two[index >> 2 ^ 1], three[index >> 3 ^ 1]]
         if depth <= _SHARED:
             return tuple(lower)
-        upper = self._upper.get(index >> _SHARED)
+        upper = self._upper.get(block)
         if upper is None:
-            upper = self._upper[index >> _SHARED] = tuple(self._siblings(index, _SHARED, depth))
+            upper = self._upper[block] = tuple(self._siblings(index, _SHARED, depth))
         return (*lower, *upper)
 
     def _siblings(self, index: int, low: int, high: int) -> list[bytes]:
-        assert self._ragged is not None
+        if self._ragged is None:
+            self._ragged = self._right_edges()
         size, made = self.frontier.size, self._made
         found: list[bytes] = []
         position = index >> low

@@ -104,7 +104,7 @@ def body_bytes(members: Mapping[str, Any]) -> bytes:
 
     Raises IF_ERR_JSON_INVALID.
     """
-    if not _PLAIN.issuperset(map(type, members.values())) or not all(map(str.isascii, members)):
+    if not _PLAIN.issuperset(map(type, members.values())) or not "".join(members).isascii():
         return dumps(members)
     try:
         return orjson.dumps(members, option=_OPTIONS)

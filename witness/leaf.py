@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from binascii import b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -38,7 +39,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def format_at(milliseconds: int) -> str:
     """Unix milliseconds as RFC 3339 UTC: `2026-11-21T09:00:00.123Z`."""
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_format_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=8)  # many commits fall into one second
+def _format_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_at(text: str) -> int:

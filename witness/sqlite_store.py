@@ -152,7 +152,7 @@ class SqliteStore:
 
     def _describe(self, block: int) -> None:
         found = self._writer.execute(
-            "SELECT kind, trace FROM entry WHERE i>=? AND i<?", (block << BLOCK_BITS, block + 1 << BLOCK_BITS)
+            "SELECT DISTINCT kind, trace FROM entry WHERE i>=? AND i<?", (block << BLOCK_BITS, block + 1 << BLOCK_BITS)
         ).fetchall()
         kinds = "".join(f"{kind}," for kind in sorted({kind for kind, _ in found}))
         traces = b"".join(sorted({trace_mark(trace) for _, trace in found if trace}))

@@ -1,7 +1,7 @@
 """How fast the log appends, against raw SQLite commits of the same bytes in the same run.
 
 Each figure is given alone and with 10 ms added to every fsync. The log writes its checkpoint slot as well, so one
-append is two fsyncs where a raw commit is one.
+append is two fsyncs where a raw commit is one. `cpu_us` is the processor time of an append, the callers' side included.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from infrafabric.witness.signer import KeySigner
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.sqlite_store import SqliteStore
 
-SECONDS = 2.0
+SECONDS = 0.8
+ROUNDS = 5
+"""Log and raw commits take turns, because disks and neighbours change; the round of the median ratio is given."""
 SLOW_FSYNC_S = 0.010
 ENTRIES_AN_ACTION = 7
 """As many as an action with one write leaves."""
@@ -90,9 +92,9 @@ async def _log_rate(
             done += 1
         return done
 
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     done = sum(await asyncio.gather(*(appender() for _ in range(appenders))))
-    elapsed = time.perf_counter() - began
+    elapsed, worked = time.perf_counter() - began, time.process_time() - worked
     (last,) = await log.append_proven(_entry(new_action_id()))
     head = open_checkpoint(last.checkpoint, [Verifier.parse(log.vkey)])
     verify_inclusion(last.number, head.size, leaf_hash(last.leaf), last.proof, head.root)
@@ -102,6 +104,7 @@ async def _log_rate(
     waits.sort()
     return {
         "per_s": round(done / elapsed),
+        "cpu_us": round(worked / done * 1e6, 1),
         "p50_ms": round(waits[len(waits) // 2] * 1000, 3),
         "p99_ms": round(waits[len(waits) * 99 // 100] * 1000, 3),
         "bytes": width,
@@ -132,6 +135,13 @@ def _raw_rate(folder: Path, rows: int, width: int, before_sync: Callable[[], Non
 
 
 def _pair(appenders: int, before_sync: Callable[[], None] | None, prove: bool) -> dict[str, Any]:
+    rounds = sorted(
+        (_round(appenders, before_sync, prove) for _ in range(ROUNDS)), key=lambda found: float(found["ratio"])
+    )
+    return {**rounds[ROUNDS // 2], "ratios": [found["ratio"] for found in rounds]}
+
+
+def _round(appenders: int, before_sync: Callable[[], None] | None, prove: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             log = runner.run(_log_rate(Path(folder), appenders, before_sync, prove))

@@ -131,6 +131,7 @@ class Code(StrEnum):
 
     # --- planning and applying
     NOT_GRANTED = _code("NOT_GRANTED", 403, "The talent was not granted the capability on the target.", "An operator grants it: `ifctl talent grant --name … --capability … --on … --why \"…\"`.")
+    SCOPE_UNKNOWN = _code("SCOPE_UNKNOWN", 422, "The grant names a scope that no installed manifest of the capability asks for.", "`ifctl capability show CAPABILITY` lists its scopes.")
     TALENT_REVOKED = _code("TALENT_REVOKED", 403, "The talent was revoked.", "An operator must add it again under another id.")
     UNAUTHENTICATED = _code("UNAUTHENTICATED", 401, "The caller has not shown who it is.", "Sign the request with the talent's key.")
     DENIED = _code("DENIED", 403, "The guard denied the plan.", "The decision's rules say why; they are in the log.")

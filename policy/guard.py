@@ -26,6 +26,7 @@ class GrantGuard:
     | `talents/unknown`, `talents/revoked` | DENY | the log has no such talent, or it was revoked |
     | `grants/none` | DENY | no grant for this talent, capability and target |
     | `tenants/differ` | DENY | talent, target and grant are not all of one tenant |
+    | `grants/scopes` | DENY | the grant names scopes, and not all those of the capability's manifest |
     | `guard/error` | DENY | the facts could not be read or are not what they should be |
     | `grants/talent` | SHARE | there is one |
     """
@@ -61,6 +62,10 @@ class GrantGuard:
             return _deny("guard/error", f"a record about another matter stands where the grant for {what} should be")
         if len({talent.tenant, question.talent.tenant, target.tenant, grant.tenant}) > 1:
             return _deny("tenants/differ", f"{asker}, {target.name} and the grant are not of one tenant", talent_fact)
+        outside = sorted(set(question.capability.manifest.scopes) - set(grant.scopes)) if grant.scopes else []
+        if outside:
+            reason = f"{asker} was granted {what} only for {', '.join(grant.scopes)}, not for {', '.join(outside)}"
+            return _deny("grants/scopes", reason, grant_fact, talent_fact)
         reason = f"{asker} was granted {what}"
         if question.hazards:
             reason += f"; hazards: {', '.join(question.hazards)}"

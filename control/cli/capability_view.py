@@ -97,6 +97,7 @@ def show_capability(console: Console, found: dict[str, Any]) -> None:
     console.print(effects)
     for need in ("settings", "secrets"):
         console.print(f"{need:<8} {', '.join(manifest.get('requires', {}).get(need, ())) or 'none'}")
+    console.print(f"{'scopes':<8} {', '.join(manifest.get('scopes', ())) or 'none'}")
 
 
 def replay_json(found: Replayed) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,7 +86,13 @@ def add(
 @_NAME
 @click.option("--capability", required=True, metavar="CAPABILITY", help="What it may plan and apply.")
 @click.option("--on", "target", metavar="TARGET", help="Where, if there is more than one target of the product.")
-@click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="Narrow the grant to a scope of the manifest.")
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="Only while the manifest asks for no other scopes than these.",
+)
 @changing
 def grant(
     shell: Shell, name: str, capability: str, target: str | None, scopes: tuple[str, ...], why: str | None
@@ -95,8 +102,11 @@ def grant(
 
     async def work(house: House) -> Grant:
         value = _grant(house, name, capability, target, scopes)
-        if value.capability not in {manifest.id for manifest in house.manifests()}:
+        offered = [manifest for manifest in house.manifests() if manifest.id == value.capability]
+        if not offered:
             shell.say(f"note: no installed adapter offers {visible(value.capability)} yet")
+        else:
+            _check_scopes(value, {scope for manifest in offered for scope in manifest.scopes})
         await house.record(house.operator(shell.trace).grant(value, reason))
         return value
 
@@ -110,7 +120,7 @@ def grant(
 @click.option("--on", "target", metavar="TARGET", help="Where the grant is, if there is more than one target.")
 @changing
 def revoke(shell: Shell, name: str, capability: str | None, target: str | None, why: str | None) -> None:
-    """Take back a grant; without --capability, revoke the talent for good."""
+    """Take back a grant, also one on a target that is gone; without --capability, revoke the talent for good."""
     reason = shell.why(why)
     if capability is None:
 
@@ -129,11 +139,7 @@ def revoke(shell: Shell, name: str, capability: str | None, target: str | None, 
         return
 
     async def take_back(house: House) -> Grant:
-        value = _grant(house, name, capability, target, ())
-        if house.authority.get("grant", value.key) is None:
-            raise FabricError(
-                Code.NOT_GRANTED, f"{value.talent} holds no grant of {value.capability} on {value.target}"
-            )
+        value = _held(house, name, capability, target)
         await house.record(house.operator(shell.trace).grant(value, reason, "revoked"))
         return value
 
@@ -161,7 +167,8 @@ def list_(shell: Shell) -> None:
         table = Table("talent", "roles", "may do")
         for row in rows:
             grants = [
-                f"{visible(one['capability'].rpartition('/')[2])} on {visible(one['target'])}" for one in row["grants"]
+                f"{visible(one['capability'].rpartition('/')[2])} on {visible(one['target'])}{_only(one)}"
+                for one in row["grants"]
             ]
             may = "revoked" if row["revoked"] else "\n".join(grants) or "nothing yet"
             table.add_row(Text(visible(row["id"])), Text(", ".join(row.get("roles", ()))), Text(may))
@@ -191,13 +198,45 @@ def _grant(house: House, name: str, capability: str, target: str | None, scopes:
 
     who = house.authority.talent(house.talent_named(name))
     what = capability_id(capability)
-    where = house.authority.target_for(what, target)
-    if where.tenant != who.tenant:
-        raise FabricError(Code.TARGET_UNKNOWN, f"{where.name} and {who.id} belong to different tenants")
+    where = house.authority.target_for(what, target, who.tenant)
     try:
         return Grant(talent=who.id, capability=what, target=where.name, tenant=who.tenant, scopes=scopes)
     except ValidationError:
         raise FabricError(Code.NAME_INVALID, "a scope looks like studio:control") from None
+
+
+def _check_scopes(value: Grant, known: set[str]) -> None:
+    """Raises IF_ERR_SCOPE_UNKNOWN where the grant names a scope that no installed manifest asks for."""
+    for scope in value.scopes:
+        if scope not in known:
+            names = ", ".join(sorted(known)) or "none"
+            message = f"{value.capability} asks for no scope {scope}; its scopes: {names}"
+            raise FabricError(Code.SCOPE_UNKNOWN, message)
+
+
+def _held(house: House, name: str, capability: str, target: str | None) -> Grant:
+    """The grant that stands, whether or not its target still does.
+
+    Raises IF_ERR_NOT_GRANTED, IF_ERR_TARGET_AMBIGUOUS.
+    """
+    from infrafabric.kernel.words.names import capability_id
+    from infrafabric.kernel.words.things import Grant
+
+    who, what = house.talent_named(name), capability_id(capability)
+    grants = [Grant.model_validate(value) for _, value in house.authority.scan("grant", f"{who} {what} ")]
+    found = [grant for grant in grants if target is None or grant.target == target]
+    if not found:
+        where = f" on {visible(target, 100)}" if target is not None else ""
+        raise FabricError(Code.NOT_GRANTED, f"{who} holds no grant of {what}{where}")
+    if len(found) > 1:
+        places = ", ".join(grant.target for grant in found)
+        raise FabricError(Code.TARGET_AMBIGUOUS, f"{who} holds grants of {what} on {places}")
+    return found[0]
+
+
+def _only(grant: Mapping[str, Any]) -> str:
+    scopes = grant.get("scopes", ())
+    return f" only for {', '.join(map(visible, scopes))}" if scopes else ""
 
 
 def _granted(shell: Shell, value: Grant, what: str) -> None:

@@ -168,15 +168,31 @@ def list_(shell: Shell) -> None:
 @click.argument("name", metavar="PRODUCT@NAME")
 @changing
 def remove(shell: Shell, name: str, why: str | None) -> None:
-    """Forget a target. Grants that name it then lead nowhere; the log keeps what was done to it."""
+    """Forget a target and take back every grant on it; the log keeps what was done to it.
+
+    A target that is added again under the name begins without grants.
+    """
+    from infrafabric.kernel.words.things import Grant
+
     reason = shell.why(why)
 
-    async def work(house: House) -> Target:
+    async def work(house: House) -> tuple[Target, list[Grant]]:
         value = house.authority.target(name)
-        await house.record(house.operator(shell.trace).target(value, reason, "removed"))
-        return value
+        grants = [Grant.model_validate(one) for _, one in house.authority.scan("grant") if one["target"] == name]
+        operator = house.operator(shell.trace)
+        revoked = [operator.grant(grant, reason, "revoked") for grant in grants]
+        await house.record(*revoked, operator.target(value, reason, "removed"))
+        return value, grants
 
-    _done(shell, operating(shell, work), "removed")
+    value, grants = operating(shell, work)
+    shape = {"target": value.as_json(), "change": "removed", "revoked": [grant.as_json() for grant in grants]}
+
+    def render(console: Console) -> None:
+        console.print(f"target {value.name} removed")
+        for grant in grants:
+            console.print(f"  revoked: {grant.talent} {grant.capability.rpartition('/')[2]}", soft_wrap=True)
+
+    shell.result(shape, render)
 
 
 def _target(**members: Any) -> Target:

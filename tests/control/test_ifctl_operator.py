@@ -167,6 +167,74 @@ def test_a_grant_needs_the_target_named_where_there_are_two(vmix_home: Ifctl) ->
     assert vmix_home.ok(*grant, "--on", "vmix@b")["grant"]["target"] == "vmix@b"
 
 
+def test_a_grant_takes_only_scopes_that_its_manifest_asks_for(vmix_home: Ifctl) -> None:
+    grant = ("talent", "grant", "--name", "operator", "--capability", "vmix.switcher", "--why", "x", "--scope")
+    status, code, message = vmix_home.refused(*grant, "nonsense:scope")
+    assert (status, code) == (1, Code.SCOPE_UNKNOWN.value)
+    assert "studio:control" in message
+    assert vmix_home.ok(*grant, "studio:control")["grant"]["scopes"] == ["studio:control"]
+    assert "only for studio:control" in vmix_home("talent", "list").stdout
+
+
+def test_a_scope_granted_before_its_adapter_came_holds_to_it(bare_home: Ifctl, tmp_path: Path) -> None:
+    bare_home.ok("target", "add", "vmix@a", "VMIX_HOST=127.0.0.1", "VMIX_PORT=1", "--why", "x")
+    grant = ("talent", "grant", "--name", "operator", "--capability", "vmix.audio", "--why", "x")
+    bare_home.ok(*grant, "--scope", "nonsense:scope")
+    bare_home.ok("trust", "publisher", "acme", "--key", "own", "--pattern", "vmix.*", "--why", "x")
+    bare_home.ok("adapter", "sign", str(VMIX), "--manifest", "audio.yaml", "--out", str(tmp_path / "bundle"))
+    version = bare_home.ok("adapter", "install", str(tmp_path / "bundle"))["version"]
+    bare_home.ok("trust", "allow", f"vmix.audio@{version}", "--why", "x")
+    (tmp_path / "intent").write_text("{}")
+    plan = ("capability", "plan", "vmix.audio", "--intent", str(tmp_path / "intent"))
+    status, code, message = bare_home.refused(*plan)
+    assert (status, code) == (1, Code.DENIED.value)
+    assert "grants/scopes" in message
+
+
+def test_a_target_takes_its_grants_with_it(vmix_home: Ifctl) -> None:
+    vmix_home.ok("target", "add", "vmix@b", "--why", "x")
+    grant = ("talent", "grant", "--name", "operator", "--capability", "vmix.switcher", "--why", "x", "--on")
+    vmix_home.ok(*grant, "vmix@b")
+    before = vmix_home.ok("witness", "checkpoint")["size"]
+    removed = vmix_home.ok("target", "remove", "vmix@studio-a", "--why", "the studio closes")
+    assert [one["target"] for one in removed["revoked"]] == ["vmix@studio-a"]
+    assert vmix_home.ok("witness", "checkpoint")["size"] == before + 2
+    newest = entries(vmix_home, limit="2")
+    assert {(row["kind"], row["body"]["change"], row["body"]["why"]) for row in newest} == {
+        ("target.changed", "removed", "the studio closes"),
+        ("grant.changed", "revoked", "the studio closes"),
+    }
+    vmix_home.ok("target", "add", "vmix@studio-a", "VMIX_HOST=127.0.0.1", "VMIX_PORT=1", "--why", "again")
+    (operator,) = vmix_home.ok("talent", "list")["talents"]
+    assert [one["target"] for one in operator["grants"]] == ["vmix@b"]
+
+
+def test_a_grant_on_a_target_that_is_gone_is_taken_back(bare_home: Ifctl) -> None:
+    """As homes hold them whose targets were removed before removing took the grants along."""
+    import asyncio
+
+    from infrafabric.control.home import Home
+    from infrafabric.control.house import open_house
+    from infrafabric.keys.passphrase import Passphrase
+
+    bare_home.ok("target", "add", "vmix@a", "--why", "x")
+    bare_home.ok("target", "add", "vmix@b", "--why", "x")
+    grant = ("--name", "operator", "--capability", "vmix.switcher", "--why", "x")
+    for name in ("vmix@a", "vmix@b"):
+        bare_home.ok("talent", "grant", *grant, "--on", name)
+
+    async def forget() -> None:
+        async with open_house(Home.open(bare_home.home), "operating", passphrase=Passphrase()) as house:
+            operator = house.operator("0123456789abcdef0123456789abcdef")
+            await house.record(operator.target(house.authority.target("vmix@a"), "x", "removed"))
+
+    asyncio.run(forget())
+    assert bare_home.refused("talent", "revoke", *grant)[:2] == (2, Code.TARGET_AMBIGUOUS.value)
+    revoked = bare_home.ok("talent", "revoke", *grant, "--on", "vmix@a")
+    assert (revoked["change"], revoked["grant"]["target"]) == ("revoked", "vmix@a")
+    assert bare_home.refused("talent", "revoke", *grant, "--on", "vmix@a")[1] == Code.NOT_GRANTED.value
+
+
 # --- secrets
 
 

@@ -14,7 +14,7 @@ MakeCapability = Callable[..., Capability]
 
 @pytest.fixture
 def make_capability() -> MakeCapability:
-    def made(rps: float = 5, burst: int = 10, name: str = "lamp.switch") -> Capability:
+    def made(rps: float = 5, burst: int = 10, name: str = "lamp.switch", scopes: tuple[str, ...] = ()) -> Capability:
         manifest = Manifest(
             id=f"if://capability/{name}",
             version="1.0.0",
@@ -24,6 +24,7 @@ def make_capability() -> MakeCapability:
             entrypoint="adapter.py:Lamp",
             intent={"type": "object", "additionalProperties": False},
             driver="http",
+            scopes=scopes,
             effects={"look": Effect(read="GET /lamp")},
             limits=Limits(rps=rps, burst=burst),
         )

@@ -101,6 +101,32 @@ def test_a_grant_is_for_one_talent_one_capability_and_one_target(
     assert [guard.decide(question(**other)).verdict for other in others] == [Verdict.DENY] * 3
 
 
+@pytest.mark.parametrize(
+    ("granted", "asked", "rules"),
+    [
+        ((), (), "grants/talent"),
+        ((), ("house:lights",), "grants/talent"),
+        (("house:lights",), ("house:lights",), "grants/talent"),
+        (("house:sound", "house:lights"), ("house:lights",), "grants/talent"),
+        (("house:lights",), ("house:lights", "house:sound"), "grants/scopes"),
+        (("nonsense:scope",), ("house:lights",), "grants/scopes"),
+        (("house",), ("house:lights",), "grants/scopes"),
+    ],
+)
+def test_a_grant_with_scopes_covers_all_that_the_manifest_asks_for(
+    question: Callable[..., Question],
+    make_capability: Callable[..., Capability],
+    granted: tuple[str, ...],
+    asked: tuple[str, ...],
+    rules: str,
+) -> None:
+    tables = Tables(grant=GRANT.model_copy(update={"scopes": granted}))
+    decision = GrantGuard(tables).decide(question(capability=make_capability(scopes=asked)))
+    assert decision.rules == (rules,)
+    assert decision.verdict is (Verdict.SHARE if rules == "grants/talent" else Verdict.DENY)
+    assert len(decision.records) == 2
+
+
 def test_hazards_are_told(question: Callable[..., Question]) -> None:
     decision = GrantGuard(Tables()).decide(question(hazards=("live-output", "costs-money")))
     assert decision.verdict is Verdict.SHARE

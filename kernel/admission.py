@@ -27,16 +27,14 @@ def authenticate(parts: Parts, talent: str) -> Talent:
     try:
         return parts.authority.talent(talent)
     except FabricError as error:
-        parts.refused[f"{error.code.value} {talent[:100]}"] += 1
+        parts.count(error.code, talent)
         raise
 
 
 def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStation | None) -> Journey:
     """Find the capability, target and driver for an ask. Raises the registry's and the authority's reasons."""
     capability = parts.registry.resolve(ask.capability)
-    target = parts.authority.target_for(ask.capability, ask.target)
-    if target.tenant != talent.tenant:
-        raise FabricError(Code.TARGET_UNKNOWN, f"there is no target {target.name}")
+    target = parts.authority.target_for(ask.capability, ask.target, talent.tenant)
     journey = Journey(
         parts=parts,
         ask=ask,
@@ -89,8 +87,12 @@ def check_intent(journey: Journey) -> None:
     text = dumps(dict(journey.ask.intent))
     if len(text) > parts.limits.intent_bytes:
         raise FabricError(Code.TOO_LARGE, f"an intent of {len(text)} bytes where {parts.limits.intent_bytes} are taken")
-    if parts.redactor.found(text.decode()):
-        raise FabricError(Code.ARGUMENT_SECRET, "the intent holds a secret's value")
+    for what, said in (("intent", text.decode()), ("idempotency key", journey.ask.idempotency_key)):
+        if parts.redactor.found(said):
+            raise FabricError(Code.ARGUMENT_SECRET, f"the {what} holds a secret's value")
+    if parts.redactor.found(" ".join(journey.ask.hazards)):
+        raise FabricError(Code.ARGUMENT_SECRET, "a hazard holds a secret's value")
+    journey.scanned = True
     problem = misfit(_validator(journey.capability), dict(journey.ask.intent))
     if problem is not None:
         where, why = problem

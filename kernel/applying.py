@@ -47,6 +47,7 @@ async def apply(journey: Journey, planned: Planned, applied: Applied) -> None:
     performer = _Performer(journey, planned, applied)
     dry_run = journey.ask.purpose == "dry_run"
     try:
+        recheck(journey)
         if journey.parts.chassis.orders(journey.program):
             argument = {
                 "plan": planned.plan.as_json(),
@@ -68,8 +69,11 @@ async def apply(journey: Journey, planned: Planned, applied: Applied) -> None:
 
 
 def recheck(journey: Journey) -> None:
-    """Raise IF_ERR_AUTHORITY_CHANGED, or the registry's reason, where what allowed the action no longer stands."""
+    """Raise IF_ERR_AUTHORITY_CHANGED, or the registry's reason, where what allowed the action no longer stands; and
+    IF_ERR_INTERRUPTED where whoever asked has gone."""
     parts = journey.parts
+    if journey.halt.asked:
+        raise FabricError(Code.INTERRUPTED, f"{journey.action} was cancelled")
     parts.registry.recheck(journey.capability)
     if journey.records != operator_records(journey):
         raise FabricError(
@@ -133,10 +137,12 @@ class _Performer:
             provider_key=provider_key(journey.action, change.id) if call.provider_key else "",
         )
         await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
+        # Until an answer is on record nobody knows, whatever happens to this process or to the log.
+        self._applied.results[change.id] = "unknown"
         journey.passes(Station.INTENDED)
-        observed, error = await observe(journey, call, change)
-        self._applied.results[change.id] = observed.result
+        observed, error = await self._send(call, change)
         await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
+        self._applied.results[change.id] = observed.result
         journey.passes(Station.OBSERVED)
         if error is not None and observed.result != "failed":
             raise error
@@ -146,6 +152,13 @@ class _Performer:
         if error is not None:
             return {"error": {"code": error.code.value, "message": error.message, "value": value}}
         return {"ok": value}
+
+    async def _send(self, call: DriverCall, change: Change) -> tuple[EffectObserved, FabricError | None]:
+        try:
+            recheck(self._journey)  # what was withdrawn while the intention was written is withdrawn
+        except FabricError as error:
+            return not_sent(self._journey, change, error), error
+        return await observe(self._journey, call, change)
 
     async def _wait(self, seconds: object) -> dict[str, Any]:
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
@@ -192,6 +205,18 @@ async def observe(
         elapsed_us=round((journey.parts.monotonic() - started) * 1e6),
     )
     return observed, error
+
+
+def not_sent(journey: Journey, change: Change, error: FabricError) -> EffectObserved:
+    """That a write which was on record as intended was not sent after all."""
+    return EffectObserved(
+        **journey.common,
+        change=change.id,
+        effect=change.effect,
+        result="not_sent",
+        code=error.code.value,
+        message=error.message,
+    )
 
 
 _NOTHING_SENT = frozenset(

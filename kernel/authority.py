@@ -75,18 +75,20 @@ class Authority:
             raise FabricError(Code.TARGET_UNKNOWN, f"there is no target {name}")
         return Target.model_validate(value)
 
-    def target_for(self, capability: str, name: str | None) -> Target:
-        """The target named, or the only one of the capability's product.
+    def target_for(self, capability: str, name: str | None, tenant: str) -> Target:
+        """The target named, or the only one of the capability's product that the tenant has.
 
         Raises IF_ERR_TARGET_UNKNOWN, IF_ERR_TARGET_AMBIGUOUS, IF_ERR_TARGET_MISMATCH.
         """
         product = product_of(capability)
         if name is not None:
             target = self.target(name)
+            if target.tenant != tenant:
+                raise FabricError(Code.TARGET_UNKNOWN, f"there is no target {name}")
             if product_of(name) != product:
                 raise FabricError(Code.TARGET_MISMATCH, f"{short_name(capability)} does not act on {name}")
             return target
-        found = [key for key, _ in self.scan("target", f"{product}@")]
+        found = [key for key, value in self.scan("target", f"{product}@") if value["tenant"] == tenant]
         if not found:
             raise FabricError(Code.TARGET_UNKNOWN, f"there is no target of the product {product}")
         if len(found) > 1:
@@ -94,9 +96,9 @@ class Authority:
         return self.target(found[0])
 
     def record(self, table: str, key: str) -> str:
-        """Digest of the signed record behind a fact, or "" where there is none: it changes when the record does."""
+        """Digest of the believed record behind a fact, "" where there is none: it changes when the record does."""
         value = self._facts.get(table, key)
-        return "" if value is None else sha256(dumps(value))
+        return "" if value is None or self._believed(table, key, value) is None else sha256(dumps(value))
 
     def _believed(self, table: str, key: str, value: Mapping[str, Any]) -> dict[str, Any] | None:
         kind, model = _MODELS[table]

@@ -177,6 +177,7 @@ class Code(StrEnum):
     VKEY_INVALID = _code("VKEY_INVALID", 422, "The verifier key is malformed.", "Use the line that `ifctl witness vkey` prints.")
     PROOF_INVALID = _code("PROOF_INVALID", 422, "A proof does not lead to the signed root.", "The file was altered or belongs to another log.")
     RECEIPT_INVALID = _code("RECEIPT_INVALID", 422, "The receipt is malformed or says something its proofs do not.", "Ask for the receipt again.")
+    RECEIPT_INCOMPLETE = _code("RECEIPT_INCOMPLETE", 422, "The receipt is genuine but does not tell the whole action.", "Ask for the whole receipt: from action.received to the entry that ended the action.")
     ANCHOR_MISSING = _code("ANCHOR_MISSING", 404, "The directory holds no anchor, or lacks a file of the exported log.", "Name the directory that `ifctl witness anchor` or `ifctl witness export` wrote.")
     ANCHOR_EXISTS = _code("ANCHOR_EXISTS", 409, "The anchor directory holds another checkpoint of this size.", "Anchors are never overwritten: find out which log wrote it.")
     ANCHOR_MISMATCH = _code("ANCHOR_MISMATCH", 422, "The log does not contain what was anchored.", "The log was cut or rewritten after that anchor.")

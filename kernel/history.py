@@ -13,6 +13,10 @@ from infrafabric.kernel.words.plan import Change, Outcome, Plan
 
 __all__ = ["History"]
 
+_SEEN = frozenset({Outcome.CONVERGED, Outcome.UNDONE})
+"""Endings that the adapter saw in the world itself."""
+_ENDED_BADLY = frozenset({Outcome.REFUSED, Outcome.FAILED, Outcome.IN_DOUBT})
+
 
 @dataclass(slots=True)
 class History:
@@ -75,21 +79,37 @@ class History:
         return [change for change in self.intended if change not in self.observed]
 
     @property
+    def uncertain(self) -> list[str]:
+        """Changes of which neither an answer nor the world says whether they were made."""
+        if self.closed is not None and self.closed.outcome in _SEEN:
+            return []
+        unknown = [name for name, body in self.observed.items() if body.result == "unknown"]
+        return [*self.doubtful, *unknown]
+
+    @property
     def done(self) -> list[Change]:
-        """Changes whose write the target answered, in the order in which they were sent."""
-        answered = (name for name, body in self.observed.items() if body.result == "answered")
-        return [change for name in answered if (change := self.plan.change(name)) is not None]
+        """Changes that were made, in the order in which they were sent: the target said so, or they were seen."""
+        seen = self.closed is not None and self.closed.outcome in _SEEN
+        results = ("answered", "unknown") if seen else ("answered",)
+        names = (name for name, body in self.observed.items() if body.result in results)
+        return [change for name in names if (change := self.plan.change(name)) is not None]
 
     @property
     def ended(self) -> bool:
         return self.closed is not None or self.refused is not None
 
     def report(self, receipt: bytes | None) -> Report:
-        """The report of an ended action, as it was first given. Raises IF_ERR_BODY_ERASED where too little is left."""
+        """The report of an action as its entries tell it; one without an ending is in doubt.
+
+        Raises IF_ERR_BODY_ERASED where too little is left.
+        """
         received, planned, decided = self.received, self.planned, self.decided
-        if received is None or not self.ended:
+        if received is None or (self.erased and not self.ended):
             raise FabricError(Code.BODY_ERASED, f"the log no longer says what became of {self.action}")
-        if self.refused is not None:
+        if not self.ended:
+            message = f"it is not known what became of {', '.join(self.uncertain) or 'the action'}"
+            outcome, code = Outcome.IN_DOUBT, Code.IN_DOUBT.value
+        elif self.refused is not None:
             outcome, code, message = Outcome.REFUSED, self.refused.code, self.refused.message
         else:
             assert self.closed is not None
@@ -101,7 +121,7 @@ class History:
             capability=received.capability,
             target=received.target,
             outcome=outcome,
-            error=FabricError(Code(code), message) if code else None,
+            error=FabricError(Code(code), message) if code and outcome in _ENDED_BADLY else None,
             plan=planned.plan if planned else None,
             requests=planned.requests if planned else (),
             hazards=planned.hazards if planned else (),

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+from infrafabric.kernel.admission import authenticate
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
-from infrafabric.kernel.parts import Journey, Parts
+from infrafabric.kernel.parts import Halt, Journey, Parts
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import ask_digest
 from infrafabric.kernel.recovery import close_by_hand, recover
@@ -38,7 +39,8 @@ class Kernel:
         self._keys: dict[tuple[str, str], tuple[str, asyncio.Future[Report]]] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._loaded: dict[str, tuple[str, str]] = {}
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._under_way: dict[str, asyncio.Task[Report]] = {}
+        self._undoing: set[str] = set()
         self._stopping = False
 
     async def start(self) -> dict[str, Outcome | None]:
@@ -57,7 +59,7 @@ class Kernel:
         """Take no new action, let those under way end, record the stop. The parts are closed by who opened them."""
         self._stopping = True
         while self._under_way:
-            await asyncio.wait(self._under_way)
+            await asyncio.wait(self._under_way.values())
         entries = [Entry(Kind.KERNEL_STOPPED, e.KernelStopped(reason=reason))]
         if self.parts.refused:
             counts = e.CounterFlushed(counts=dict(self.parts.refused), since="start")
@@ -95,17 +97,29 @@ class Kernel:
             trace=trace or new_trace_id(),
             undoes=action,
         )
-        before = self._known(ask) if idempotency_key else None
-        if before is None:
-            check_undoable(history, self.parts.log.facts.get("undone", action) is not None)
-        return await self._once(ask, history, watcher)
+        authenticate(self.parts, talent)
+        if idempotency_key and ((talent, idempotency_key) in self._keys or self._known(ask) is not None):
+            return await self._once(ask, history, watcher)
+        undone = action in self._undoing or self.parts.log.facts.get("undone", action) is not None
+        check_undoable(history, undone)
+        self._undoing.add(action)
+        try:
+            return await self._once(ask, history, watcher)
+        finally:
+            self._undoing.discard(action)
 
     async def replay(self, action: str) -> Replayed:
         """Repeat an action's guest runs from the record. See `replaying.replay`."""
         return await replay(self.parts, action)
 
     async def close(self, action: str, outcome: Outcome, talent: str, why: str) -> None:
-        """Close an action that is in doubt on a person's word. See `recovery.close_by_hand`."""
+        """Close an action that is in doubt on a person's word. See `recovery.close_by_hand`.
+
+        Raises IF_ERR_BUSY while the action is under way.
+        """
+        authenticate(self.parts, talent)
+        if action in self._under_way:
+            raise FabricError(Code.BUSY, f"{action} is under way", retry_after=1)
         await close_by_hand(self.parts, action, outcome, talent, why)
 
     async def forget(self, target: str) -> None:
@@ -131,8 +145,14 @@ class Kernel:
         async with self._loading.setdefault(capability.digest, asyncio.Lock()):
             if capability.digest in self._loaded:
                 return
+            self.parts.registry.recheck(capability)
             journey.driver.check(capability.manifest)
             await self.parts.chassis.load(journey.program)
+            try:
+                self.parts.registry.recheck(capability)
+            except FabricError:
+                await self.parts.chassis.unload(capability.digest)
+                raise
             manifest = capability.manifest
             body = e.AdapterLoaded(
                 tenant=journey.talent.tenant,
@@ -150,6 +170,7 @@ class Kernel:
             raise FabricError(Code.BUSY, "the kernel is stopping", retry_after=5)
         if not ask.why.strip():
             raise FabricError(Code.WHY_REQUIRED, f"no reason was given for {ask.purpose} of {ask.capability}")
+        authenticate(self.parts, ask.talent)
         if not ask.idempotency_key:
             return await self._travel(ask, undoes, watcher)
         key, digest = (ask.talent, ask.idempotency_key), _digest(ask)
@@ -178,13 +199,20 @@ class Kernel:
             del self._keys[key]
 
     async def _travel(self, ask: Ask, undoes: History | None, watcher: OnStation | None) -> Report:
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.add(task)
+        """Take the road in a task of the kernel's own: an asker who goes away stops the action before its next write,
+        and never in the middle of something."""
+        action, halt = new_action_id(), Halt()
+        task = asyncio.create_task(
+            travel(self.parts, ask, action, self._load, halt=halt, watcher=watcher, undoes=undoes)
+        )
+        self._under_way[action] = task
+        task.add_done_callback(lambda _: self._under_way.pop(action, None))
         try:
-            return await travel(self.parts, ask, new_action_id(), self._load, watcher, undoes)
-        finally:
-            self._under_way.discard(task)
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            halt.asked = True
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise
 
     def _known(self, ask: Ask) -> str | None:
         """The action already done under the ask's idempotency key. Raises IF_ERR_IDEMPOTENCY_CONFLICT."""
@@ -199,7 +227,8 @@ class Kernel:
     def _resolved(self, ask: Ask) -> str:
         """`_digest`, with the target that the ask means where it names none."""
         if ask.target is None:
-            ask = replace(ask, target=self.parts.authority.target_for(ask.capability, None).name)
+            tenant = self.parts.authority.talent(ask.talent).tenant
+            ask = replace(ask, target=self.parts.authority.target_for(ask.capability, None, tenant).name)
         return _digest(ask)
 
     async def _again(self, action: str) -> Report:

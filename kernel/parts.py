@@ -22,7 +22,7 @@ from infrafabric.kernel.words.entries import Body, Kind
 from infrafabric.kernel.words.manifest import Effect
 from infrafabric.kernel.words.things import Talent, Target
 
-__all__ = ["Journey", "KernelLimits", "Parts", "program_of", "provider_key", "to_the_end"]
+__all__ = ["Halt", "Journey", "KernelLimits", "Parts", "program_of", "provider_key", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -61,13 +61,31 @@ class Parts:
     stations: tuple[OnStation, ...] = ()
     monotonic: Callable[[], float] = time.monotonic
     refused: Counter[str] = field(default_factory=Counter)
-    """Refusals that are counted rather than logged one by one."""
+    """Refusals that are counted rather than logged one by one; see `count`."""
+
+    def count(self, code: Code, talent: str) -> None:
+        """Count a refusal. Whoever makes up names fills one row and not the memory."""
+        cause = f"{code.value} {talent[:200]}"
+        if cause not in self.refused and len(self.refused) >= MOST_COUNTED:
+            cause = f"{code.value} others"
+        self.refused[cause] += 1
 
     def driver(self, name: str) -> Driver:
         driver = self.drivers.get(name)
         if driver is None:
             raise FabricError(Code.DRIVER_UNKNOWN, f"no driver {name} is loaded")
         return driver
+
+
+MOST_COUNTED = 1_000
+"""Causes counted apart: they go into one entry."""
+
+
+@dataclass(slots=True)
+class Halt:
+    """Whether the asker has gone: the action then stops before its next write."""
+
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -86,6 +104,11 @@ class Journey:
     records: tuple[str, ...] = ()
     """Digests of the operator's records that it rests on: talent, target, grant."""
     watcher: OnStation | None = None
+    halt: Halt = field(default_factory=lambda: Halt())
+    scanned: bool = False
+    """Whether the intent was looked through for the target's secrets."""
+    ended: bool = False
+    """Whether an ending was handed to the log; there is only one."""
 
     @property
     def common(self) -> dict[str, Any]:

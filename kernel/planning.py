@@ -54,6 +54,7 @@ async def plan(journey: Journey, seed: int | None = None) -> Planned:
     seed = secrets.randbits(48) if seed is None else seed
     argument = {"intent": dict(journey.ask.intent)}
     reader = Reader(journey)
+    parts.registry.recheck(journey.capability)  # with nothing awaited between: what was unloaded is not loaded again
     run = await parts.chassis.run(journey.program, "plan", argument, seed=seed, perform=reader.answer)
     try:
         made = Plan.model_validate(run.done)

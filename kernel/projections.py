@@ -11,7 +11,7 @@ facts can be made again from the stored bodies. Tables:
 | `open` | action | present until the action is closed or refused |
 | `doubt` | `action change` | present from `effect.intended` to `effect.observed` |
 | `idempotency` | `talent key` | action and digest of what was asked |
-| `undone` | action | the action that took it back |
+| `undone` | action | the action that took it back, is about to, or may have |
 | `trust` | `version` | highest trust set version seen |
 | `adapter` | capability | version and digest last loaded |
 """
@@ -83,6 +83,8 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
             if body.idempotency_key:
                 value = {"action": action, "digest": ask_digest(body)}
                 yield e.Fact("idempotency", f"{body.talent} {body.idempotency_key}", value)
+            if body.undoes:
+                yield e.Fact("undone", body.undoes, {"action": action})
         case e.ActionPlanned():
             yield _state(action, at, "planned")
         case e.ActionDecided():
@@ -95,11 +97,15 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
         case e.ActionRefused():
             yield e.Fact("open", action, None)
             yield _state(action, at, Outcome.REFUSED.value, body.code, body.message)
+            if body.undoes:
+                yield e.Fact("undone", body.undoes, None)
+            if body.idempotency_key:
+                yield e.Fact("idempotency", f"{body.talent} {body.idempotency_key}", None)
         case e.ActionClosed():
             yield e.Fact("open", action, None)
             yield _state(action, at, body.outcome.value, body.code, body.message)
-            if body.outcome is Outcome.UNDONE:
-                yield e.Fact("undone", body.undoes, {"action": action})
+            if body.undoes and body.outcome is Outcome.FAILED:
+                yield e.Fact("undone", body.undoes, None)
         case _:
             pass
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from infrafabric.kernel.admission import check_intent, set_out
-from infrafabric.kernel.applying import Applied, observe
+from infrafabric.kernel.admission import authorize, check_intent, set_out
+from infrafabric.kernel.applying import Applied, observe, recheck
 from infrafabric.kernel.ask import Ask
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey, Parts
-from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.ports import Entry, Question
 from infrafabric.kernel.results import resolve
 from infrafabric.kernel.road import Load
 from infrafabric.kernel.verifying import Verified, verify_event, verify_state
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
-from infrafabric.kernel.words.plan import Change, Outcome
+from infrafabric.kernel.words.plan import Change, Outcome, Verdict
 
 __all__ = ["close_by_hand", "recover"]
 
@@ -35,8 +35,13 @@ async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict
         history = History.of(action, parts.log.entries(action))
         try:
             ended[action] = await _recover_one(parts, load, history, now)
-        except FabricError:
+        except FabricError as error:
+            if error.code in (Code.LOG_STOPPED, Code.LOG_CLOCK, Code.DISK_FULL):
+                raise
             # Capability, target or talent are gone, or the target is out of reach: nobody can look now. It stays open.
+            ended[action] = None
+        except Exception:
+            # A driver or extension that breaks leaves this action in doubt, and must not keep the kernel from starting.
             ended[action] = None
     return ended
 
@@ -49,8 +54,12 @@ async def close_by_hand(parts: Parts, action: str, outcome: Outcome, talent: str
     history = History.of(action, parts.log.entries(action))
     if history.ended or history.received is None or not history.intended:
         raise FabricError(Code.USAGE, f"{action} is not in doubt")
-    if outcome not in (Outcome.DONE, Outcome.CONVERGED, Outcome.FAILED):
-        raise FabricError(Code.USAGE, f"a person says done, converged or failed, not {outcome.value}")
+    if history.received.purpose == "undo" and outcome is Outcome.DONE:
+        outcome = Outcome.UNDONE
+    if outcome not in (Outcome.DONE, Outcome.CONVERGED, Outcome.UNDONE, Outcome.FAILED):
+        raise FabricError(Code.USAGE, f"a person says done, converged, undone or failed, not {outcome.value}")
+    if (outcome is Outcome.UNDONE) != (history.received.purpose == "undo" and outcome is not Outcome.FAILED):
+        raise FabricError(Code.USAGE, f"{action} was asked to {history.received.purpose}, so it is not {outcome.value}")
     message = parts.redactor.redact(f"closed by {talent}: {why}")
     code = "" if outcome is not Outcome.FAILED else Code.IN_DOUBT.value
     await parts.log.append(Entry(Kind.ACTION_CLOSED, _closed(history, outcome, code, message), action, talent))
@@ -65,7 +74,7 @@ async def _recover_one(parts: Parts, load: Load, history: History, now: datetime
         body = _closed(history, Outcome.FAILED, Code.INTERRUPTED.value, message)
         await parts.log.append(Entry(Kind.ACTION_CLOSED, body, history.action, received.talent))
         return Outcome.FAILED
-    journey = _resume(parts, history)
+    journey = await _resume(parts, history)
     await load(journey)
     kind = journey.capability.manifest.kind
     verified = await (_look(journey, history) if kind is CapabilityKind.STATE else _ask(journey, history, now))
@@ -84,10 +93,15 @@ async def _recover_one(parts: Parts, load: Load, history: History, now: datetime
     return verified.outcome
 
 
-def _resume(parts: Parts, history: History) -> Journey:
-    """The journey of a recorded action, under today's authority: observing is done in the talent's name."""
-    received = history.received
+async def _resume(parts: Parts, history: History) -> Journey:
+    """The journey of a recorded action, under today's authority: observing is done in the talent's name.
+
+    Raises where the talent may not look any more, or where looking would be at another place than was written to.
+    """
+    received, planned = history.received, history.planned
     assert received is not None
+    if planned is None:
+        raise FabricError(Code.BODY_ERASED, f"the log no longer says what {history.action} was to do")
     ask = Ask(
         capability=received.capability,
         talent=received.talent,
@@ -99,7 +113,11 @@ def _resume(parts: Parts, history: History) -> Journey:
         undoes=received.undoes,
     )
     journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), None)
+    authorize(journey)
     check_intent(journey)
+    address = await journey.driver.address(journey.capability.manifest, journey.target)
+    if dict(address) != dict(planned.address):
+        raise FabricError(Code.ADDRESS_CHANGED, f"{journey.target.name} is not where {history.action} was sent")
     return journey
 
 
@@ -129,12 +147,32 @@ async def _ask(journey: Journey, history: History, now: datetime) -> Verified:
     if effect.provider_key is not None and intended.provider_key and at is not None:
         age = (now - datetime.fromisoformat(at["at"])).total_seconds()
         if 0 <= age < effect.provider_key.window_s:
-            observed, error = await observe(journey, journey.call(change.effect, change.args, name), change, 2)
-            if observed.result == "answered":
-                return done
-            if observed.result == "failed":
-                return Verified(Outcome.FAILED, error)
+            return await _send_again(journey, history, change, done)
     return Verified(Outcome.IN_DOUBT)
+
+
+async def _send_again(journey: Journey, history: History, change: Change, done: Verified) -> Verified:
+    """Send a write once more under the provider's idempotency key, by today's authority and on record."""
+    planned = history.planned
+    assert planned is not None
+    capability = journey.capability
+    if capability.digest != planned.adapter:
+        return Verified(Outcome.IN_DOUBT)  # what is signed today may mean another request
+    decision = journey.parts.guard.decide(
+        Question(journey.talent, capability, journey.target, planned.plan, planned.hazards, dry_run=False)
+    )
+    if decision.verdict is not Verdict.SHARE:
+        return Verified(Outcome.IN_DOUBT)
+    call = journey.call(change.effect, change.args, change.id)
+    again = history.intended[change.id].model_copy(update={"attempt": 2})
+    await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, again))
+    recheck(journey)
+    observed, error = await observe(journey, call, change, attempt=2)
+    await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
+    history.observed[change.id] = observed
+    if observed.result == "answered":
+        return done
+    return Verified(Outcome.FAILED, error) if observed.result == "failed" else Verified(Outcome.IN_DOUBT)
 
 
 async def _found(journey: Journey, lookup: str, args: dict[str, object], provider_key: str) -> bool:
@@ -181,6 +219,7 @@ def _closed(
         code=code,
         message=message,
         remains=verified.remains if verified else None,
+        observed=verified.observed if verified else None,
         verify_run=verified.run if verified else None,
         undoes=received.undoes,
     )

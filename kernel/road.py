@@ -13,12 +13,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from infrafabric.kernel.admission import authenticate, authorize, check_intent, denied, set_out
-from infrafabric.kernel.applying import Applied, apply
+from infrafabric.kernel.applying import Applied, apply, recheck
 from infrafabric.kernel.ask import Ask, Report
-from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
-from infrafabric.kernel.parts import Journey, Parts, to_the_end
+from infrafabric.kernel.parts import Halt, Journey, Parts, to_the_end
 from infrafabric.kernel.planning import Planned, cost_of, digest_context, plan, records_of
 from infrafabric.kernel.ports import Entry, Question
 from infrafabric.kernel.stations import OnStation, Station
@@ -37,29 +36,42 @@ Load = Callable[[Journey], Coroutine[Any, Any, None]]
 
 
 async def travel(
-    parts: Parts, ask: Ask, action: str, load: Load, watcher: OnStation | None = None, undoes: History | None = None
+    parts: Parts,
+    ask: Ask,
+    action: str,
+    load: Load,
+    *,
+    halt: Halt,
+    watcher: OnStation | None = None,
+    undoes: History | None = None,
 ) -> Report:
-    """Take `ask` from intent to receipt.
+    """Take `ask` from intent to receipt. Once `halt.asked` is set the action stops before its next write.
 
     Raises only for callers and loads that are counted rather than logged (unknown talent, rate, quota), and for a log
     that takes no entry; every other refusal or failure is recorded and reported.
     """
     talent = authenticate(parts, ask.talent)
+    scanned = False
     try:
         journey = set_out(parts, ask, action, talent, watcher)
+        journey.halt = halt
         authorize(journey)
         await parts.governor.admit(talent, journey.capability, journey.target)
-        check_intent(journey)
+        try:
+            check_intent(journey)
+        finally:
+            scanned = journey.scanned
     except FabricError as error:
         if error.code in _COUNTED:
-            parts.refused[f"{error.code.value} {talent.id}"] += 1
+            parts.count(error.code, talent.id)
             raise
-        return await _turned_away(parts, ask, action, talent, error)
+        return await _turned_away(parts, ask, action, talent, error, scanned)
     applied = Applied()
     await parts.log.append(*_received(journey))
     try:
         journey.passes(Station.RECEIVED)
         async with parts.governor.turn(journey.target.name, _at_once(journey)):
+            recheck(journey)
             await load(journey)
             journey.passes(Station.RESOLVED)
 
@@ -172,28 +184,35 @@ async def _close(
     journey: Journey, planned: Planned, decision: Decision, applied: Applied, verified: Verified
 ) -> Report:
     """Record the outcome and give the receipt."""
-    error = verified.error or applied.error if verified.outcome in _ENDED_BADLY else None
+    outcome, error = verified.outcome, verified.error
+    if applied.error is not None and (error is None or applied.error.code not in _WORLD):
+        error = applied.error
+        if error.code not in _WORLD and outcome is not Outcome.IN_DOUBT:
+            # A violation or a withdrawal is one, however the world looks afterwards.
+            outcome = Outcome.FAILED
     body = e.ActionClosed(
         **journey.common,
         capability=journey.capability.manifest.id,
-        outcome=verified.outcome,
+        outcome=outcome,
         code=error.code.value if error else "",
         message=error.message if error else "",
         remains=verified.remains,
+        observed=verified.observed,
         apply_run=applied.run,
         verify_run=verified.run if verified.run is not planned.run else None,
         undoes=journey.ask.undoes,
     )
-    if verified.outcome is not Outcome.IN_DOUBT:
-        await journey.parts.log.append(journey.entry(Kind.ACTION_CLOSED, body))
-        journey.passes(Station.CLOSED)
+    if outcome is not Outcome.IN_DOUBT:
+        await _end(journey, body)
+    if outcome not in _ENDED_BADLY:
+        error = None
     return Report(
         action=journey.action,
         trace=journey.ask.trace,
         purpose=journey.ask.purpose,
         capability=journey.capability.manifest.id,
         target=journey.target.name,
-        outcome=verified.outcome,
+        outcome=outcome,
         error=error,
         plan=planned.plan,
         requests=planned.requests,
@@ -207,57 +226,100 @@ async def _close(
 
 
 _ENDED_BADLY = frozenset({Outcome.FAILED, Outcome.IN_DOUBT})
+_WORLD = frozenset(
+    {
+        Code.TARGET_UNREACHABLE,
+        Code.TARGET_TIMEOUT,
+        Code.TARGET_STATUS,
+        Code.ANSWER_INVALID,
+        Code.ANSWER_TOO_LARGE,
+        Code.REDIRECT_REFUSED,
+        Code.INTERNAL,
+    }
+)
+"""What a write may meet with in the world (or in its driver) and yet have been taken."""
+
+
+async def _end(journey: Journey, body: e.ActionClosed) -> None:
+    """Record the one ending of an action that planned; without the guests' transcripts where they do not fit."""
+    journey.ended = True
+    try:
+        await to_the_end(_append_end(journey, body))
+    except FabricError as error:
+        if error.code is not Code.TOO_LARGE:
+            raise
+        await to_the_end(_append_end(journey, body.model_copy(update={"apply_run": None, "verify_run": None})))
+    journey.passes(Station.CLOSED)
+
+
+async def _append_end(journey: Journey, body: e.ActionClosed) -> None:
+    await journey.parts.log.append(journey.entry(Kind.ACTION_CLOSED, body))
 
 
 async def _refuse(journey: Journey, error: FabricError, applied: Applied) -> Report:
-    """Record how an action ended that could not go on: refused where nothing was written, else failed."""
-    refused = not applied.wrote
-    if refused:
-        body: e.Body = e.ActionRefused(
+    """End an action that could not go on: refused where nothing was written, in doubt where nobody knows, else failed.
+
+    An action that is in doubt gets no ending here: the world, a lookup or a person gives it.
+    """
+    if not journey.ended and not applied.wrote:
+        journey.ended = True
+        retryable = error.spec.retryable
+        refused = e.ActionRefused(
             **journey.common,
             station="apply" if applied.results else "plan",
             code=error.code.value,
             message=error.message,
             capability=journey.capability.manifest.id,
+            undoes=journey.ask.undoes,
+            idempotency_key=journey.ask.idempotency_key if retryable else "",
         )
-    else:
-        body = e.ActionClosed(
+        await journey.parts.log.append(journey.entry(Kind.ACTION_REFUSED, refused))
+        journey.passes(Station.REFUSED)
+    elif not journey.ended and "unknown" not in applied.results.values():
+        done = journey.capability.manifest.kind is CapabilityKind.EVENT and "answered" in applied.results.values()
+        ended_well = Outcome.UNDONE if journey.ask.undoes else Outcome.DONE
+        closed = e.ActionClosed(
             **journey.common,
             capability=journey.capability.manifest.id,
-            outcome=Outcome.FAILED,
+            outcome=ended_well if done else Outcome.FAILED,
             code=error.code.value,
             message=error.message,
             apply_run=applied.run,
             undoes=journey.ask.undoes,
         )
-    kind = Kind.ACTION_REFUSED if refused else Kind.ACTION_CLOSED
-    await journey.parts.log.append(journey.entry(kind, body))
-    journey.passes(Station.REFUSED if refused else Station.CLOSED)
+        await _end(journey, closed)
     history = History.of(journey.action, journey.parts.log.entries(journey.action))
     return history.report(await journey.parts.log.receipt(journey.action))
 
 
-async def _turned_away(parts: Parts, ask: Ask, action: str, talent: Talent, error: FabricError) -> Report:
-    """Record that a known talent asked for what it may not have, or for what is not there."""
+async def _turned_away(
+    parts: Parts, ask: Ask, action: str, talent: Talent, error: FabricError, scanned: bool
+) -> Report:
+    """Record that a known talent asked for what it may not have, or for what is not there.
+
+    An intent that was not looked through for secrets is withheld: it may hold one that nobody opened.
+    """
     common: dict[str, Any] = {
         "tenant": talent.tenant,
         "talent": talent.id,
         "target": ask.target or "",
         "trace": ask.trace,
     }
-    withheld = (
-        error.code in (Code.ARGUMENT_SECRET, Code.TOO_LARGE) or len(dumps(dict(ask.intent))) > parts.limits.intent_bytes
-    )
     received = e.ActionReceived(
         **common,
         capability=ask.capability,
-        intent={} if withheld else dict(ask.intent),
+        intent=dict(ask.intent) if scanned else {},
         why=parts.redactor.redact(ask.why),
         purpose=ask.purpose,
         undoes=ask.undoes,
     )
     refused = e.ActionRefused(
-        **common, station="admit", code=error.code.value, message=error.message, capability=ask.capability
+        **common,
+        station="admit",
+        code=error.code.value,
+        message=error.message,
+        capability=ask.capability,
+        undoes=ask.undoes,
     )
     await parts.log.append(
         Entry(Kind.ACTION_RECEIVED, received, action, talent.id),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from infrafabric.kernel.applying import Applied
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.planning import Planned, plan
+from infrafabric.kernel.results import is_reference
 from infrafabric.kernel.words.entries import GuestRun
 from infrafabric.kernel.words.manifest import Kind
 from infrafabric.kernel.words.plan import Change, Outcome, Plan
@@ -22,6 +24,8 @@ class Verified:
     error: FabricError | None = None
     remains: Plan | None = None
     run: GuestRun | None = None
+    observed: Any = None
+    """What the adapter saw at the end, where it says so."""
 
 
 async def verify(journey: Journey, planned: Planned, applied: Applied) -> Verified:
@@ -61,26 +65,28 @@ async def verify_state(
     deadline = journey.parts.monotonic() + settle_s
     pause = limits.poll_first_s
     undoing = journey.ask.purpose == "undo"
-    for _ in range(limits.read_runs):
+    for run in range(1, limits.read_runs + 1):
+        seen: Planned | FabricError
         try:
-            again = await plan(journey)
+            seen = await plan(journey)
         except FabricError as unseen:
-            if journey.parts.monotonic() < deadline:
-                await asyncio.sleep(pause)
-                continue
-            return _unseen(error, unseen, unknown)
-        left = _not_undone(made, again.plan) if undoing else again.plan
-        if not left.changes:
-            # What was asked for is so, whatever a write along the way answered.
-            return Verified(Outcome.UNDONE if undoing else Outcome.CONVERGED, None, None, again.run)
-        if journey.parts.monotonic() >= deadline:
+            seen = unseen
+        else:
+            left = _not_undone(made, seen.plan) if undoing else seen.plan
+            if not left.changes:
+                # What was asked for is so, whatever a write along the way answered.
+                outcome = Outcome.UNDONE if undoing else Outcome.CONVERGED
+                return Verified(outcome, None, None, seen.run, seen.plan.observed)
+        if journey.parts.monotonic() >= deadline or run == limits.read_runs:
             break
         await asyncio.sleep(min(pause, max(0.0, deadline - journey.parts.monotonic())))
         pause = min(pause * 2, limits.poll_most_s)
+    if isinstance(seen, FabricError):
+        return _unseen(error, seen, unknown)
     if error is None:
         what = ", ".join(change.effect for change in left.changes[:5])
         error = FabricError(Code.NOT_CONVERGED, f"{journey.target.name} still lacks: {what}")
-    return Verified(Outcome.FAILED, error, left, again.run)
+    return Verified(Outcome.FAILED, error, left, seen.run, seen.plan.observed)
 
 
 def same_change(one: Change, other: Change) -> bool:
@@ -110,8 +116,8 @@ def _is_inverse(change: Change, original: Change) -> bool:
     return (
         change.inverse is not None
         and change.inverse.effect == original.effect
-        and dict(change.inverse.args) == dict(original.args)
-        and change.after == original.before
+        and (change.before, change.after) == (original.after, original.before)
+        and (dict(change.inverse.args) == dict(original.args) or any(map(is_reference, original.args.values())))
     )
 
 

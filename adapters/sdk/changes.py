@@ -83,6 +83,9 @@ class Plan:
     """Beyond those of the changes and the manifest."""
     cost: Mapping[str, str] | None = None
     """`{"currency": "USD", "per_apply": "0.02"}`, where it is more than the manifest says."""
+    observed: Any = None
+    """JSON: what you saw of all that your changes can touch, also where nothing is to do, without what moves by itself.
+    An undo compares it with what was seen when the action ended, so that it never overwrites another hand."""
 
     def __post_init__(self) -> None:
         changes = list(self.changes)
@@ -111,6 +114,8 @@ class Plan:
         }
         if self.cost is not None:
             shape["cost"] = dict(self.cost)
+        if self.observed is not None:
+            shape["observed"] = self.observed
         return shape
 
     @classmethod
@@ -120,4 +125,5 @@ class Plan:
             note=shape.get("note", ""),
             hazards=tuple(shape.get("hazards", ())),
             cost=shape.get("cost"),
+            observed=shape.get("observed"),
         )

@@ -52,7 +52,10 @@ class Switcher(Adapter):
                 )
             )
         dark = state.flag("fadeToBlack") and changes
-        return Plan(changes, note="vMix is faded to black: the audience sees none of this yet." if dark else "")
+        seen = {"program": str(state.program), "preview": str(state.preview)}
+        return Plan(
+            changes, observed=seen, note="vMix is faded to black: the audience sees none of this yet." if dark else ""
+        )
 
     async def apply(self, plan: Plan, host: Host, dry_run: bool = False) -> None:
         for change in plan:

@@ -170,6 +170,9 @@ class ActionRefused(Body):
     code: str
     message: str
     capability: str = ""
+    undoes: str = ""
+    idempotency_key: str = ""
+    """Free again: nothing was written, and the same ask may succeed later."""
 
 
 class GuestRun(Word):
@@ -243,6 +246,8 @@ class ActionClosed(Body):
     message: str = ""
     remains: Plan | None = None
     """What the adapter still found to do."""
+    observed: Any = None
+    """What the adapter saw at the end, where it says so."""
     apply_run: GuestRun | None = None
     verify_run: GuestRun | None = None
     undoes: str = ""

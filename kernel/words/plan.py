@@ -49,6 +49,9 @@ class Plan(Word):
     cost: Cost | None = None
     note: Annotated[str, StringConstraints(max_length=1_000)] = ""
     """The adapter's words; untrusted wherever they are shown."""
+    observed: Any = None
+    """What the adapter saw of all that its changes touch, as JSON, without what moves by itself: whether another hand
+    was there since is told by comparing it."""
 
     def change(self, change_id: str) -> Change | None:
         return next((change for change in self.changes if change.id == change_id), None)

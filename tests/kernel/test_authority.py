@@ -149,7 +149,7 @@ def test_revocation_and_removal(facts: MemoryFacts) -> None:
 
 def test_the_only_target_of_a_product_need_not_be_named(facts: MemoryFacts) -> None:
     trusted = authority(facts)
-    assert trusted.target_for(GRANT.capability, None) == TARGET
+    assert trusted.target_for(GRANT.capability, None, "default") == TARGET
     facts.fold(Kind.TARGET_CHANGED, signed(TargetChanged, Kind.TARGET_CHANGED, Target(name="vmix@studio-b")))
     for capability, name, code in (
         (GRANT.capability, None, Code.TARGET_AMBIGUOUS),
@@ -158,7 +158,7 @@ def test_the_only_target_of_a_product_need_not_be_named(facts: MemoryFacts) -> N
         (GRANT.capability, "vmix@nowhere", Code.TARGET_UNKNOWN),
     ):
         with pytest.raises(FabricError) as refusal:
-            trusted.target_for(capability, name)
+            trusted.target_for(capability, name, "default")
         assert refusal.value.code is code
 
 

@@ -42,7 +42,7 @@ def test_one_read_is_enough(studio: Studio) -> None:
 
 
 def test_what_is_so_already_needs_nothing(plan: Any) -> None:
-    assert plan(scene="Camera 1", preview="Camera 2", transition="fade") == Plan()
+    assert not plan(scene="Camera 1", preview="Camera 2", transition="fade").changes
 
 
 def test_a_fade_sets_the_preview_again_and_has_a_default_length(plan: Any, studio: Studio) -> None:

@@ -371,6 +371,4 @@ def _answer(shell: Shell, report: Report, receipt: Path | None) -> None:
 
     shell.result(shape, render)
     if report.error is not None:
-        if not shell.as_json:
-            shell.error(report.error)
-        raise click.exceptions.Exit(report.error.spec.exit_code)
+        shell.failed(report.error)

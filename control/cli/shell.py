@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
@@ -115,6 +115,14 @@ class Shell:
             code = f"\x1b[1;31m{code}\x1b[0m"
         print(f"{code}: {visible(self.redact(error.message), 2_000)}", file=sys.stderr)
         print(f"  what to do: {visible(self.redact(error.remedy), 1_000)}", file=sys.stderr, flush=True)
+
+    def failed(self, error: FabricError) -> NoReturn:
+        """End with the exit status of an `error` that the JSON answer holds already; as text, show it now."""
+        from click.exceptions import Exit
+
+        if not self.as_json:
+            self.error(error)
+        raise Exit(error.spec.exit_code)
 
     # --- files the caller named
 

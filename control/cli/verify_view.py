@@ -8,26 +8,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from infrafabric.control.house import House
+    from infrafabric.witness.verify import Verified, VerifiedEntry
 
 __all__ = ["Result", "anchor_result", "audit_result", "file_result"]
+
+BEGINNING = "action.received"
+ENDINGS = ("action.closed", "action.refused")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     shape: dict[str, Any]
     render: Callable[[Console], None]
+    error: FabricError | None = None
+    """What keeps a file whose proofs hold from being enough."""
 
 
 def file_result(data: bytes, vkeys: list[str]) -> Result:
-    """A receipt or tlog-proof, by the given keys alone. Raises what `witness.verify.verify` raises."""
+    """A receipt or tlog-proof, by the given keys alone. Raises what `witness.verify.verify` raises.
+
+    A receipt whose entries do not run from `action.received` to the one entry that ended the action, with the latter's
+    body, proves what it holds but not how the action came out: its `error` is IF_ERR_RECEIPT_INCOMPLETE.
+    """
     from infrafabric.witness.verify import verify
 
     found = verify(data, vkeys)
+    is_receipt = found.form == "receipt"
+    error = _incomplete(found) if is_receipt else None
+    ending = _ending(found)
     entries = [
         {
             "index": entry.index,
@@ -45,11 +59,17 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
         "root": found.root.hex(),
         "status": found.status,
         "action": found.action,
+        "complete": error is None if is_receipt else None,
+        "outcome": ending[0] if ending is not None else None,
+        "code": ending[1] if ending is not None else None,
         "development": found.development,
+        "not_signed": ["development"],
         "erased": list(found.erased),
         "cosigners": list(found.cosigners),
         "entries": entries,
     }
+    if error is not None:
+        shape["error"] = error.as_json()
 
     def render(console: Console) -> None:
         from rich.table import Table
@@ -61,8 +81,11 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
         console.print(f"status   {found.status}{_means(found.status)}", soft_wrap=True)
         if found.action:
             console.print(f"action   {found.action}")
-        if found.development:
-            console.print("It comes from a DEVELOPMENT home, whose keys lie unprotected.")
+        if is_receipt:
+            said = "not proven" if ending is None else " ".join(visible(part, 100) for part in ending if part)
+            console.print(Text.assemble("outcome  ", (said, "bold")))
+            mark = "from a DEVELOPMENT home, whose keys lie unprotected" if found.development else "not of development"
+            console.print(f"mark     the file says: {mark}. Nobody signed this; only the entries are proven.")
         table = Table("index", "at", "kind", "body")
         for entry, json in zip(found.entries, entries, strict=True):
             body = (
@@ -71,7 +94,36 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
             table.add_row(str(entry.index), Text(str(json["at"])), Text(str(json["kind"])), body)
         console.print(table)
 
-    return Result(shape, render)
+    return Result(shape, render, error)
+
+
+def _incomplete(found: Verified) -> FabricError | None:
+    """What the entries lack to tell how the action came out, judged by what is proven of them."""
+    kinds = [str(entry.leaf.kind) for entry in found.entries]
+    endings = sum(kind in ENDINGS for kind in kinds)
+    if kinds.count(BEGINNING) != 1 or kinds[0] != BEGINNING:
+        problem = f"it begins with {kinds[0]}, not with {BEGINNING}"
+    elif endings == 0:
+        problem = f"it ends with {kinds[-1]}, so it does not say how the action ended"
+    elif endings > 1:
+        problem = f"it holds {endings} entries that end the action"
+    elif kinds[-1] not in ENDINGS:
+        problem = f"it goes on with {kinds[-1]} after the action ended"
+    elif found.entries[-1].body is None:
+        problem = "the body that says how the action ended was erased or withheld"
+    else:
+        return None
+    return FabricError(Code.RECEIPT_INCOMPLETE, f"what the receipt holds is genuine, but {problem}")
+
+
+def _ending(found: Verified) -> tuple[str, str] | None:
+    """Outcome and code, as the body of the one entry that ended the action has them; None where none is proven."""
+    ends: list[VerifiedEntry] = [entry for entry in found.entries if str(entry.leaf.kind) in ENDINGS]
+    if len(ends) != 1 or ends[0].body is None:
+        return None
+    body = ends[0].body
+    refused = str(ends[0].leaf.kind) == "action.refused"
+    return "refused" if refused else str(body.get("outcome", "")), str(body.get("code", ""))
 
 
 def anchor_result(anchor: Path, tiles: Path, vkey: str) -> Result:

@@ -114,8 +114,11 @@ def verify(
 ) -> None:
     """Check a receipt or tlog-proof FILE by the key you were given, without a home or a network.
 
-    No key that comes with the file is trusted. With --from-anchor and --tiles the exported log is checked against what
-    was anchored, again by your key alone. Without either, every stored byte of the home's log is read and checked.
+    No key that comes with the file is trusted. A receipt that does not run from the action's first entry to its last
+    is genuine but not enough: what it proves is shown, and the exit status is 1.
+
+    With --from-anchor and --tiles the exported log is checked against what was anchored, again by your key alone.
+    Without either, every stored byte of the home's log is read and checked.
     """
     from infrafabric.control.cli.verify_view import anchor_result, audit_result, file_result
 
@@ -133,6 +136,8 @@ def verify(
         shell.progress("reading the whole log")
         result = reading(shell, audit_result)
     shell.result(result.shape, result.render)
+    if result.error is not None:
+        shell.failed(result.error)
 
 
 @witness.add_command

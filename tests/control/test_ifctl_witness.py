@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from homes import Ifctl
 
+from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.control.settings import Settings
 from infrafabric.control.starting import load_drivers, load_plugins
 from infrafabric.kernel.errors import Code, FabricError
@@ -185,3 +187,86 @@ def test_an_extension_offers_a_driver_and_two_may_not_offer_the_same() -> None:
     with pytest.raises(FabricError) as refused:
         load_drivers(plugins, {}, SecretRedactor())
     assert refused.value.code == Code.SETTINGS_INVALID
+
+
+# --- receipts that verify
+
+
+@pytest.fixture
+def receipt(studio: tuple[Ifctl, VmixSimulator], tmp_path: Path) -> tuple[dict[str, Any], str]:
+    """The receipt of an action that converged, and the log's key."""
+    run, _ = studio
+    apply = ("capability", "apply", "vmix.switcher", "--scene", "Intro", "--why", "x")
+    run.ok(*apply, "--receipt", str(tmp_path / "whole"))
+    return json.loads((tmp_path / "whole").read_text()), run.ok("witness", "vkey")["vkey"]
+
+
+def test_a_whole_receipt_says_what_came_of_the_action(
+    receipt: tuple[dict[str, Any], str], nowhere: Ifctl, tmp_path: Path
+) -> None:
+    _, vkey = receipt
+    verify = ("witness", "verify", str(tmp_path / "whole"), "--vkey", vkey)
+    found = nowhere.ok(*verify)
+    assert (found["complete"], found["outcome"], found["code"]) == (True, "converged", "")
+    assert found["not_signed"] == ["development"]
+    shown = nowhere(*verify).stdout
+    assert "outcome  converged" in shown
+    assert "Nobody signed this" in shown
+
+
+def test_a_refusal_is_told_with_its_code(studio: tuple[Ifctl, VmixSimulator], nowhere: Ifctl, tmp_path: Path) -> None:
+    run, _ = studio
+    apply = ("capability", "apply", "vmix.switcher", "--scene", "Nobody", "--why", "x")
+    assert run.refused(*apply, "--receipt", str(tmp_path / "r"))[1] == Code.ADAPTER_REFUSED.value
+    found = nowhere.ok("witness", "verify", str(tmp_path / "r"), "--vkey", run.ok("witness", "vkey")["vkey"])
+    assert (found["complete"], found["outcome"], found["code"]) == (True, "refused", Code.ADAPTER_REFUSED.value)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said", "outcome"),
+    [
+        (slice(None, -1), "does not say how the action ended", None),
+        (slice(0, 1), "does not say how the action ended", None),
+        (slice(1, None), "not with action.received", "converged"),
+        (slice(-1, None), "not with action.received", "converged"),
+    ],
+    ids=["end", "all but the first", "beginning", "all but the last"],
+)
+def test_a_receipt_that_was_cut_proves_what_it_holds_and_fails(
+    receipt: tuple[dict[str, Any], str],
+    nowhere: Ifctl,
+    tmp_path: Path,
+    kept: slice,
+    said: str,
+    outcome: str | None,
+) -> None:
+    whole, vkey = receipt
+    cut = {**whole, "entries": whole["entries"][kept], "development": False}
+    (tmp_path / "cut").write_text(json.dumps(cut))
+    verify = ("witness", "verify", str(tmp_path / "cut"), "--vkey", vkey)
+    result = nowhere(*verify, "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (found["verified"], found["complete"], found["outcome"]) == (True, False, outcome)
+    assert found["error"]["code"] == Code.RECEIPT_INCOMPLETE.value
+    assert said in found["error"]["message"]
+    assert len(found["entries"]) == len(cut["entries"])
+    shown = nowhere(*verify)
+    assert shown.exit_code == 1
+    assert "verified" in shown.stdout
+    assert "IF_ERR_RECEIPT_INCOMPLETE" in shown.stderr
+
+
+def test_an_outcome_whose_body_is_withheld_is_not_proven(
+    receipt: tuple[dict[str, Any], str], nowhere: Ifctl, tmp_path: Path
+) -> None:
+    whole, vkey = receipt
+    whole["entries"][-1].update(body=None, salt=None)
+    (tmp_path / "withheld").write_text(json.dumps(whole))
+    verify = ("witness", "verify", str(tmp_path / "withheld"), "--vkey", vkey)
+    result = nowhere(*verify, "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (found["complete"], found["outcome"], found["code"]) == (False, None, None)
+    assert "erased or withheld" in found["error"]["message"]
+    assert "outcome  not proven" in nowhere(*verify).stdout

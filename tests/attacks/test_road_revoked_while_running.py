@@ -11,6 +11,7 @@ from infrafabric.kernel.errors import Code
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.registry.trust import sign_trust
 from infrafabric.registry.trust_edit import revoke_digest, revoke_key
+from infrafabric.witness.store import Query
 
 if TYPE_CHECKING:
     from world import World
@@ -55,3 +56,19 @@ async def test_a_revoked_key_unloads_all_that_it_signed(world: World) -> None:
         report = await house.kernel.act(world.ask("house.bell", {"tone": "low"}))
     assert report.error is not None and report.error.code is Code.KEY_REVOKED
     assert len(world.peer.rings) == 1
+
+
+async def test_what_waited_for_its_turn_is_not_loaded_again(world: World) -> None:
+    world.peer.late = threading.Event()
+    async with world.opened() as house:
+        running = asyncio.create_task(house.kernel.act(world.lamps(hall=True)))
+        await asyncio.to_thread(world.peer.arrived.wait, 10)
+        waiting = asyncio.create_task(house.kernel.act(world.lamps("plan", porch=True)))
+        await asyncio.sleep(0.05)
+        await revoke(house, by_key=False)
+        world.peer.late.set()
+        first, second = await running, await waiting
+        loaded = house.log.find(Query(kind=Kind.ADAPTER_LOADED))
+    assert second.error is not None and second.error.code is Code.DIGEST_REVOKED
+    assert first.error is not None and first.error.code is Code.DIGEST_REVOKED, "nor does it judge its own work"
+    assert len(loaded) == 1

@@ -69,3 +69,24 @@ async def test_in_a_reason(world: World, attackers: Attackers) -> None:
         recorded = str(house.log.entries(report.action))
     assert report.error is None
     assert SECRET not in recorded and "because" in recorded
+
+
+async def test_in_an_ask_that_is_refused_before_the_secret_was_opened(world: World, attackers: Attackers) -> None:
+    async with world.opened() as house:
+        await give_secret(world, house)
+        name = await attackers.install(house, "async def plan(self, intent, host):\n    return Plan()", **WITH_SECRET)
+        await world.grant(house, name, "revoked")
+        report = await house.kernel.act(world.ask(name, {"lamps": {"hall": SECRET}}))
+        recorded = str(house.log.entries(report.action))
+    assert report.error is not None and report.error.code is Code.NOT_GRANTED
+    assert SECRET not in recorded
+
+
+async def test_in_an_idempotency_key(world: World, attackers: Attackers) -> None:
+    async with world.opened() as house:
+        await give_secret(world, house)
+        name = await attackers.install(house, "async def plan(self, intent, host):\n    return Plan()", **WITH_SECRET)
+        report = await house.kernel.act(world.ask(name, {"lamps": {"hall": True}}, idempotency_key=SECRET))
+        recorded = str(house.log.entries(report.action))
+    assert report.error is not None and report.error.code is Code.ARGUMENT_SECRET
+    assert SECRET not in recorded

@@ -8,7 +8,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -134,6 +134,19 @@ class _Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
+    with _running() as house:
+        yield house
+
+
+@pytest.fixture
+def second_peer() -> Iterator[Peer]:
+    """Another house, at another address."""
+    with _running() as house:
+        yield house
+
+
+@contextmanager
+def _running() -> Iterator[Peer]:
     house = Peer()
     with _Server(("127.0.0.1", 0), _handler(house)) as server:
         house.port = server.server_address[1]

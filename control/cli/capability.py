@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infrafabric.control.cli.frame import FabricCommand, changing, command, stop, traced
+from infrafabric.control.cli.frame import FabricCommand, changing, command, refusal, stop, traced
 from infrafabric.control.cli.intent_options import IntentOption, gathered, intent_options, set_value
+from infrafabric.control.cli.new_file import NewFile
 from infrafabric.control.cli.opening import acting, look
 from infrafabric.control.cli.shell import Shell
 from infrafabric.kernel.errors import Code, FabricError
@@ -18,6 +19,7 @@ from infrafabric.kernel.errors import Code, FabricError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from infrafabric.control.cli.opening import Work
     from infrafabric.control.house import House
     from infrafabric.kernel.ask import Purpose, Report
     from infrafabric.kernel.replaying import Replayed
@@ -235,8 +237,6 @@ def undo(
 ) -> None:
     """Take back what an action changed, where the target still is as the action left it."""
     reason = shell.why(why)
-    if receipt is not None:
-        shell.check_new(receipt)
     token = shell.trace
 
     async def work(house: House) -> Report:
@@ -250,7 +250,7 @@ def undo(
         )
 
     _announce(shell, trace)
-    _answer(shell, acting(shell, work), receipt)
+    _acted(shell, work, receipt)
 
 
 @capability.add_command
@@ -273,20 +273,26 @@ def replay(shell: Shell, action: str) -> None:
 @capability.add_command
 @command("close", short_help="Say what became of an action in doubt.")
 @click.argument("action", metavar="ACTION")
-@click.argument("outcome", type=click.Choice(["done", "failed"]))
+@click.argument("outcome", type=click.Choice(["done", "undone", "failed"]))
 @click.option("--as", "talent", metavar="TALENT", help="Who says so; else the operator.")
 @changing
 def close(shell: Shell, action: str, outcome: str, talent: str | None, why: str | None) -> None:
-    """Close an action that is in doubt, after a look at the target, on a person's word."""
+    """Close an action that is in doubt, after a look at the target, on a person's word.
+
+    An undo that happened is undone, not done.
+    """
     from infrafabric.kernel.words.plan import Outcome
 
     reason = shell.why(why)
 
-    async def work(house: House) -> None:
+    async def work(house: House) -> str:
         await house.kernel.close(action, Outcome(outcome), _talent(house, talent), reason)
+        state = house.log.facts.get("state", action)
+        assert state is not None
+        return str(state["state"])
 
-    acting(shell, work)
-    shell.result({"action": action, "outcome": outcome}, lambda console: console.print(f"{action} closed as {outcome}"))
+    closed = acting(shell, work)
+    shell.result({"action": action, "outcome": closed}, lambda console: console.print(f"{action} closed as {closed}"))
 
 
 def _act(
@@ -311,8 +317,6 @@ def _act(
     shell = ctx.find_object(Shell)
     assert shell is not None
     reason = shell.why(why) if purpose == "apply" or why is not None else A_LOOK
-    if receipt is not None:
-        shell.check_new(receipt)
     intent = _intent(ctx, shell, settings, file)
     capability = capability_id(name)
     _announce(shell, trace)
@@ -332,7 +336,7 @@ def _act(
         )
         return await house.kernel.act(ask, _watcher(shell, trace))
 
-    _answer(shell, acting(shell, work), receipt)
+    _acted(shell, work, receipt)
 
 
 def _talent(house: House, given: str | None) -> str:
@@ -354,21 +358,66 @@ def _watcher(shell: Shell, trace: bool) -> Any:
     return passed
 
 
-def _answer(shell: Shell, report: Report, receipt: Path | None) -> None:
-    """Show a report; write its receipt; fail with its error where it has one."""
+def _acted(shell: Shell, work: Work[Report], receipt: Path | None) -> None:
+    """Act, and show the report whatever goes wrong after it was made.
+
+    The receipt's file is opened first, so that an action is not begun whose receipt could not be kept.
+    """
+    development = shell.home().is_development
+    file = NewFile(receipt) if receipt is not None else None
+    reports: list[Report] = []
+
+    async def kept(house: House) -> None:
+        reports.append(await work(house))
+
+    late: BaseException | None = None
+    try:
+        acting(shell, kept)
+    except BaseException as raised:
+        if not reports:
+            if file is not None:
+                file.discard()
+            raise
+        late = raised
+    _answer(shell, reports[0], file, late, development=development)
+
+
+def _answer(
+    shell: Shell, report: Report, file: NewFile | None, late: BaseException | None, *, development: bool
+) -> None:
+    """Keep the receipt, show the report with whatever failed since, and fail with the first of its errors."""
     from infrafabric.control.cli.action_view import report_json, show_report
 
     shape = report_json(report)
-    if receipt is not None and report.receipt is not None:
-        shell.write_new(receipt, report.receipt)
-        shape["receipt"] = str(receipt)
-    development = shell.home().is_development
+    errors = [report.error] if report.error is not None else []
+    if file is not None and (problem := _kept(file, report.receipt)) is not None:
+        shape["receipt_error"] = problem.as_json()
+        errors.append(problem)
+    elif file is not None and report.receipt is not None:
+        shape["receipt"] = str(file.path)
+    if isinstance(late, Exception):
+        afterwards = refusal(shell, late)
+        shape["afterwards"] = afterwards.as_json()
+        errors.append(afterwards)
 
     def render(console: Console) -> None:
         show_report(console, report, development=development)
         if "receipt" in shape:
-            console.print(f"receipt  {receipt}", style="dim")
+            console.print(f"receipt  {shape['receipt']}", style="dim")
 
     shell.result(shape, render)
-    if report.error is not None:
-        shell.failed(report.error)
+    if late is not None and not isinstance(late, Exception):
+        raise late
+    if errors:
+        shell.failed(*errors)
+
+
+def _kept(file: NewFile, receipt: bytes | None) -> FabricError | None:
+    if receipt is None:
+        file.discard()
+        return None
+    try:
+        file.keep(receipt)
+    except FabricError as error:
+        return error
+    return None

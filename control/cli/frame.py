@@ -23,7 +23,19 @@ from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["FabricCommand", "Lazy", "LazyGroup", "Root", "await_", "changing", "command", "reasoned", "stop", "traced"]
+__all__ = [
+    "FabricCommand",
+    "Lazy",
+    "LazyGroup",
+    "Root",
+    "await_",
+    "changing",
+    "command",
+    "reasoned",
+    "refusal",
+    "stop",
+    "traced",
+]
 
 INTERRUPTED = 130
 """What shells give a process that SIGINT ended: 128 + 2."""
@@ -187,9 +199,15 @@ def _answered(shell: Shell, raised: BaseException) -> int:
         return 1
     if isinstance(raised, click.ClickException):
         return _usage(shell, raised)
-    error = raised if isinstance(raised, FabricError) else _internal(shell, raised)
+    error = refusal(shell, raised)
     shell.error(error)
     return error.spec.exit_code
+
+
+def refusal(shell: Shell, raised: BaseException) -> FabricError:
+    """What was raised as a refusal with a code: a fault of InfraFabric's own is kept and becomes IF_ERR_INTERNAL."""
+    bare = _bare(raised)
+    return bare if isinstance(bare, FabricError) else _internal(shell, bare)
 
 
 def _interrupted(shell: Shell) -> int:

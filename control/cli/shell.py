@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from infrafabric.control.cli.new_file import NewFile
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -116,13 +117,14 @@ class Shell:
         print(f"{code}: {visible(self.redact(error.message), 2_000)}", file=sys.stderr)
         print(f"  what to do: {visible(self.redact(error.remedy), 1_000)}", file=sys.stderr, flush=True)
 
-    def failed(self, error: FabricError) -> NoReturn:
-        """End with the exit status of an `error` that the JSON answer holds already; as text, show it now."""
+    def failed(self, *errors: FabricError) -> NoReturn:
+        """End with the exit status of the first of `errors`. The JSON answer holds them already; as text, show them."""
         from click.exceptions import Exit
 
         if not self.as_json:
-            self.error(error)
-        raise Exit(error.spec.exit_code)
+            for error in errors:
+                self.error(error)
+        raise Exit(errors[0].spec.exit_code)
 
     # --- files the caller named
 
@@ -138,24 +140,12 @@ class Shell:
         return data
 
     def check_new(self, path: Path) -> None:
-        """Refuse now what `write_new` would refuse later. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
-        if os.path.lexists(path):
-            raise FabricError(Code.EXISTS, f"{path} exists and is not overwritten")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise FabricError(Code.FILE_UNWRITABLE, f"{path}: its folder is missing or not writable")
+        """Find out by trying whether a file can be made. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
+        NewFile(path).discard()
 
     def write_new(self, path: Path, data: bytes, mode: int = 0o644) -> None:
         """Write a file that must not exist yet. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            raise FabricError(Code.EXISTS, f"{path} exists and is not overwritten") from None
-        except OSError as error:
-            raise FabricError(Code.FILE_UNWRITABLE, f"{path}: {error.strerror or error}") from None
+        NewFile(path, mode).keep(data)
 
 
 def coloured(stream: TextIO) -> bool:

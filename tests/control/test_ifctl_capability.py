@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import os
 import re
@@ -11,9 +13,10 @@ from typing import Any
 
 import pytest
 from homes import Ifctl
+from world import World
 
 from infrafabric.control.demo.simulator import VmixSimulator
-from infrafabric.kernel.errors import Code
+from infrafabric.kernel.errors import Code, FabricError
 
 Studio = tuple[Ifctl, VmixSimulator]
 APPLY = ("capability", "apply", "vmix.switcher")
@@ -253,3 +256,85 @@ def test_interrupt_in_an_action_ends_it_on_record(studio: Studio) -> None:
     assert [row["kind"] for row in newest] == ["kernel.stopped", "action.refused"]
     assert newest[1]["body"]["code"] == Code.INTERRUPTED.value
     assert vmix.writes() == []
+
+
+# --- what fails around an action
+
+
+def test_an_action_whose_receipt_cannot_be_kept_is_not_begun(studio: Studio) -> None:
+    run, vmix = studio
+    before = run.ok("witness", "checkpoint")["size"]
+    refused = run.refused(*APPLY, "--scene", "Intro", "--why", "x", "--receipt", "/proc/receipt.json")
+    assert refused[:2] == (1, Code.FILE_UNWRITABLE.value)
+    assert vmix.requests == []
+    assert run.ok("witness", "checkpoint")["size"] == before
+
+
+def test_no_empty_receipt_is_left_where_nothing_came_of_it(studio: Studio, tmp_path: Path) -> None:
+    run, _ = studio
+    receipt = tmp_path / "receipt"
+    apply = (*APPLY, "--why", "x", "--receipt", str(receipt))
+    assert run.refused(*apply, "--scene", "Intro", "--as", "nobody")[1] == Code.TALENT_UNKNOWN.value
+    assert not receipt.exists()
+    assert run.refused(*apply, "--scene", "Intro", "--set", "scene=3")[1] == Code.USAGE.value
+    assert not receipt.exists()
+
+
+@pytest.mark.parametrize("answer", [[], ["--json"]], ids=["text", "json"])
+def test_a_receipt_that_is_lost_does_not_hide_what_was_done(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: list[str]
+) -> None:
+    run, vmix = studio
+    receipt = tmp_path / "receipt"
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        if receipt.exists() and os.path.sameopenfile(descriptor, (opened := os.open(receipt, os.O_RDONLY))):
+            os.close(opened)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr("os.fsync", full)
+    result = run(*APPLY, "--scene", "Intro", "--why", "x", "--receipt", str(receipt), *answer)
+    assert result.exit_code == 1
+    assert vmix.program == "Intro"
+    assert not receipt.exists()
+    if answer:
+        report = json.loads(result.stdout)
+        assert (report["outcome"], "error" in report, "receipt" in report) == ("converged", False, False)
+        assert report["receipt_error"]["code"] == Code.FILE_UNWRITABLE.value
+        assert run.ok("witness", "show", report["action"])["entries"]
+    else:
+        assert "converged" in result.stdout
+        assert "action   " in result.stdout
+        assert Code.FILE_UNWRITABLE.value in result.stderr
+
+
+def test_a_log_that_stops_afterwards_does_not_hide_what_was_done(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infrafabric.kernel.kernel import Kernel
+
+    async def full(self: Kernel, *_: object, **__: object) -> None:
+        raise FabricError(Code.DISK_FULL, "no room for the last entry")
+
+    monkeypatch.setattr(Kernel, "stop", full)
+    run, _ = studio
+    result = run(*APPLY, "--scene", "Intro", "--why", "x", "--receipt", str(tmp_path / "receipt"), "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert (report["outcome"], report["afterwards"]["code"]) == ("converged", Code.DISK_FULL.value)
+    assert json.loads((tmp_path / "receipt").read_text())["receipt"] == 1
+
+
+async def test_an_undo_in_doubt_is_closed_as_undone(world: World) -> None:
+    async with world.opened() as house:
+        done = await house.kernel.act(world.ask("house.bell", {"tone": "low"}))
+        world.peer.hang_up = True
+        doubtful = await house.kernel.undo(done.action, "if://person/operator", "x")
+    run = Ifctl(world.home.root)
+    close = ("capability", "close", doubtful.action)
+    closed = await asyncio.to_thread(run.ok, *close, "undone", "--why", "the book says so")
+    assert closed == {"action": doubtful.action, "outcome": "undone"}
+    again = await asyncio.to_thread(run.refused, *close, "undone", "--why", "again")
+    assert again[:2] == (2, Code.USAGE.value)

@@ -1,7 +1,7 @@
 """Intent fields as command-line options: a capability's JSON Schema, read for a shell.
 
 A field becomes an option when it is a string, enum, number, integer, boolean or an array of such, and when its name
-makes an option that the command does not have itself. Every other field, and any field at all, is given by
+makes an option that neither the command nor another field has. Every other field, and any field at all, is given by
 `--set FIELD=VALUE` or in an `--intent` file. Whether the intent fits its schema is the kernel's to say; here a value
 is only given its type.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -31,9 +32,10 @@ _META = "infrafabric.intent"
 class IntentOption(click.Option):
     """An option that stands for a field of the intent; its value goes to `gathered`, not to the command."""
 
-    def __init__(self, field: str, names: Sequence[str], **attributes: Any) -> None:
+    def __init__(self, position: int, field: str, names: Sequence[str], **attributes: Any) -> None:
+        """`position` tells the parameter from all others: names that differ in case alone would be one to click."""
         self.field = field
-        super().__init__([f"intent_{_identifier(field)}", *names], expose_value=False, callback=_keep, **attributes)
+        super().__init__([f"intent_{position}", *names], expose_value=False, callback=_keep, **attributes)
 
 
 def gathered(ctx: click.Context) -> dict[str, Any]:
@@ -44,12 +46,16 @@ def gathered(ctx: click.Context) -> dict[str, Any]:
 
 def intent_options(schema: Mapping[str, Any], taken: Iterable[str]) -> tuple[list[IntentOption], list[str]]:
     """Options for the fields of `schema`, and the fields that have none. `taken` are the command's own options."""
+    fields = schema.get("properties") or {}
     reserved = set(taken)
+    spelled = Counter(name for field, rule in fields.items() for name in _spellings(field, rule))
     required = set(schema.get("required") or ())
     options: list[IntentOption] = []
     others: list[str] = []
-    for field, rule in (schema.get("properties") or {}).items():
+    for position, (field, rule) in enumerate(fields.items()):
         names = _names(field, reserved)
+        if any(spelled[name] > 1 for name in _spellings(field, rule)):
+            names = []
         typed = _typed(rule) if isinstance(rule, Mapping) and names else None
         if typed is None:
             others.append(str(field))
@@ -61,7 +67,7 @@ def intent_options(schema: Mapping[str, Any], taken: Iterable[str]) -> tuple[lis
         words = [_help(rule, field in required)]
         if isinstance(choices, _Enum) and choices.is_long:
             words.append(f"One of: {choices.known()}.")
-        options.append(IntentOption(str(field), names, help="  ".join(words), **typed))
+        options.append(IntentOption(position, str(field), names, help="  ".join(words), **typed))
     return options, others
 
 
@@ -94,8 +100,12 @@ def _names(field: object, reserved: set[str]) -> list[str]:
     return [] if reserved.intersection([*names, *negated]) else list(names)
 
 
-def _identifier(field: str) -> str:
-    return re.sub(r"[^a-z0-9_]", "_", field.lower())
+def _spellings(field: object, rule: object) -> list[str]:
+    """Every option name that the field would have, had it the command to itself."""
+    names = _names(field, set())
+    typed = _typed(rule) if isinstance(rule, Mapping) else None
+    flag = typed is not None and typed.get("is_flag")
+    return [*names, *(f"--no-{name[2:]}" for name in names)] if flag else names
 
 
 def _typed(rule: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -129,3 +129,32 @@ def test_the_help_has_titles_choices_and_bounds_without_hidden_characters() -> N
 )
 def test_set_takes_json_or_text(field: str, text: str, value: object) -> None:
     assert set_value(SCHEMA, field, text) == value
+
+
+def lookalikes(*fields: str, kind: str = "integer") -> dict[str, Any]:
+    return {"type": "object", "properties": {field: {"type": kind} for field in fields}}
+
+
+@pytest.mark.parametrize(
+    ("args", "intent"),
+    [
+        (["--amount", "5"], {"amount": 5}),
+        (["--Amount", "5"], {"Amount": 5}),
+        (["--Amount", "7", "--amount", "5"], {"Amount": 7, "amount": 5}),
+    ],
+)
+def test_fields_that_differ_in_case_alone_are_two(args: list[str], intent: dict[str, Any]) -> None:
+    assert parsed(*args, schema=lookalikes("amount", "Amount", "a_b", "A-B")) == intent
+
+
+def test_fields_whose_options_would_be_one_go_by_set_only() -> None:
+    schema = lookalikes("a_b", "a-b", "other")
+    options, others = intent_options(schema, [])
+    assert [option.field for option in options] == ["other"]
+    assert others == ["a_b", "a-b"]
+
+
+@pytest.mark.parametrize("fields", [("mute", "no-mute"), ("no-mute", "mute"), ("no_mute", "mute")])
+def test_a_flag_and_a_field_that_would_negate_it_go_by_set_only(fields: tuple[str, ...]) -> None:
+    options, others = intent_options(lookalikes(*fields, kind="boolean"), [])
+    assert (options, set(others)) == ([], set(fields))

@@ -127,7 +127,10 @@ def sign(shell: Shell, folder: Path, manifest: str | None, key: str, out: Path) 
 @command("install", short_help="Put a bundle into the home; this allows nothing.")
 @click.argument("bundle", metavar="BUNDLE", type=click.Path(path_type=Path))
 def install(shell: Shell, bundle: Path) -> None:
-    """Keep a signed bundle in the home. It is loaded once the trust set allows it: `ifctl trust allow ID@VERSION`."""
+    """Keep a signed bundle in the home. It is loaded once the trust set allows it: `ifctl trust allow ID@VERSION`.
+
+    Installing grants nothing and is not recorded in the log, so it takes no --why; allowing does.
+    """
     from infrafabric.registry.bundle import read_bundle
     from infrafabric.registry.store import BundleStore
 

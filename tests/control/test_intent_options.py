@@ -93,7 +93,7 @@ def test_fields_that_collide_nest_or_have_odd_names_have_no_option() -> None:
 def test_a_flag_may_not_take_another_fields_name() -> None:
     schema = {"properties": {"no-mute": {"type": "string"}, "mute": {"type": "boolean"}}}
     options, others = intent_options(schema, [])
-    assert ([option.field for option in options], others) == (["no-mute"], ["mute"])
+    assert ([option.field for option in options], others) == ([], ["no-mute", "mute"])
 
 
 def test_the_help_has_titles_choices_and_bounds_without_hidden_characters() -> None:

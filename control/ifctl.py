@@ -8,6 +8,7 @@ import click
 
 import infrafabric
 from infrafabric.control.cli.frame import Lazy, Root
+from infrafabric.control.cli.streams import ensure_streams
 
 __all__ = ["ifctl", "main"]
 
@@ -38,6 +39,7 @@ def ifctl() -> None:
 
 def main() -> None:
     """The entry point. Text that the terminal cannot encode is shown escaped rather than failing the command."""
+    ensure_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

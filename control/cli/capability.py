@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from infrafabric.control.cli.intent_options import IntentOption, gathered, inten
 from infrafabric.control.cli.new_file import NewFile
 from infrafabric.control.cli.opening import acting, look
 from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.streams import OutputLost
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["capability"]
 
 MAX_INTENT_FILE = 1 << 20
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 A_LOOK = "a look at what would change"
 """The reason recorded for plans and dry runs that were given none: they change nothing."""
 
@@ -138,6 +141,29 @@ def _intent(ctx: click.Context, shell: Shell, settings: tuple[str, ...], file: s
     return intent
 
 
+def _hazards(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The hazards as a manifest would name them. Raises IF_ERR_NAME_INVALID."""
+    if given:
+        from pydantic import TypeAdapter, ValidationError
+
+        from infrafabric.kernel.words.manifest import Hazard
+
+        try:
+            TypeAdapter(tuple[Hazard, ...]).validate_python(given)
+        except ValidationError:
+            message = "--hazard takes a name of small letters, digits and -, such as live-output"
+            raise FabricError(Code.NAME_INVALID, message) from None
+    return given
+
+
+def _key(_: click.Context, __: click.Parameter, given: str | None) -> str:
+    """The idempotency key, "" where none is given. Raises IF_ERR_NAME_INVALID."""
+    if given is not None and IDEMPOTENCY_KEY.fullmatch(given) is None:
+        message = "--idempotency-key takes 1 to 200 printable ASCII characters without spaces"
+        raise FabricError(Code.NAME_INVALID, message)
+    return given or ""
+
+
 def _asks(function: Any) -> Any:
     """The options that every ask takes."""
     for option in reversed(
@@ -147,8 +173,10 @@ def _asks(function: Any) -> Any:
             click.option("--as", "talent", metavar="TALENT", help="Who asks; else the operator."),
             click.option("--set", "settings", metavar="FIELD=VALUE", multiple=True, help="A field: JSON or text."),
             click.option("--intent", "file", metavar="FILE", help="The intent as a JSON file; - reads stdin."),
-            click.option("--hazard", "hazards", metavar="NAME", multiple=True, help="A hazard that you know of."),
-            click.option("--idempotency-key", metavar="KEY", default="", help="The same key and intent is done once."),
+            click.option("--hazard", "hazards", metavar="NAME", multiple=True, callback=_hazards,
+                         help="A hazard that you know of."),
+            click.option("--idempotency-key", metavar="KEY", callback=_key,
+                         help="The same key and intent is done once."),
             click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Write the receipt here."),
             click.option("--trace", is_flag=True, help="Print the trace token, and each station as it is passed."),
         ]
@@ -222,7 +250,7 @@ def apply(ctx: click.Context, /, dry_run: bool, **given: Any) -> None:
 @command("undo", short_help="Take back what an action changed.")
 @click.argument("action", metavar="ACTION")
 @click.option("--as", "talent", metavar="TALENT", help="Who asks; else the operator.")
-@click.option("--idempotency-key", metavar="KEY", default="", help="The same key and action is done once.")
+@click.option("--idempotency-key", metavar="KEY", callback=_key, help="The same key and action is done once.")
 @click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Write the receipt here.")
 @click.option("--trace", is_flag=True, help="Print the trace token, and each station as it is passed.")
 @changing
@@ -405,7 +433,11 @@ def _answer(
         if "receipt" in shape:
             console.print(f"receipt  {shape['receipt']}", style="dim")
 
-    shell.result(shape, render)
+    try:
+        shell.result(shape, render)
+    except OutputLost:
+        shell.say(f"action {report.action}: {report.outcome.value}")
+        raise
     if late is not None and not isinstance(late, Exception):
         raise late
     if errors:

@@ -19,7 +19,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.shell import Shell, columns
+from infrafabric.control.cli.streams import OutputLost, silence, writing_stdout
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -173,16 +174,33 @@ class Root(LazyGroup):
         # A usage error is found before options are known, and must be answered in JSON all the same.
         shell.as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
         extra.pop("obj", None)
-        status = _guarded(shell, lambda: super(Root, self).main(given, standalone_mode=False, obj=shell, **extra))
+
+        def run() -> Any:
+            _check_words(given)
+            columns()
+            return super(Root, self).main(given, standalone_mode=False, obj=shell, **extra)
+
+        status = _guarded(shell, run)
         if standalone_mode:
             sys.exit(status)
         return status
 
 
+def _check_words(given: Sequence[str]) -> None:
+    """Refuse what is not text: it could neither be signed, stored nor shown. The word itself is not repeated."""
+    for position, word in enumerate(given, 1):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            remedy = "Type it in UTF-8."
+            raise FabricError(Code.USAGE, f"word {position} after ifctl is not UTF-8", remedy=remedy) from None
+
+
 def _guarded(shell: Shell, work: Callable[[], Any]) -> int:
     try:
         answer = work()
-        sys.stdout.flush()
+        with writing_stdout():
+            pass
         return answer if isinstance(answer, int) else 0
     except BaseException as raised:
         return _answered(shell, _bare(raised))
@@ -195,12 +213,22 @@ def _answered(shell: Shell, raised: BaseException) -> int:
         raise raised
     if isinstance(raised, BrokenPipeError):
         # The reader went away: point stdout elsewhere, or the interpreter complains while it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 1
+    if isinstance(raised, OutputLost) or (isinstance(raised, OSError) and _echoed(raised)):
+        return _lost(shell, raised)
     if isinstance(raised, click.ClickException):
         return _usage(shell, raised)
-    error = refusal(shell, raised)
-    shell.error(error)
+    return _told(shell, refusal(shell, raised))
+
+
+def _told(shell: Shell, error: FabricError) -> int:
+    try:
+        shell.error(error)
+    except (BrokenPipeError, OutputLost):
+        silence(sys.stdout)
+        shell.as_json = False
+        shell.error(error)
     return error.spec.exit_code
 
 
@@ -215,14 +243,30 @@ def _interrupted(shell: Shell) -> int:
     return INTERRUPTED
 
 
+def _echoed(error: OSError) -> bool:
+    """Whether it was click that could not print its help or version."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is click.echo.__code__ for frame, _ in frames)
+
+
+def _lost(shell: Shell, raised: OutputLost | OSError) -> int:
+    """The answer could not be written, so that is said on stderr, also where JSON was asked for."""
+    silence(sys.stdout)
+    why = raised.strerror if isinstance(raised, OSError) else str(raised)
+    shell.as_json = False
+    error = FabricError(Code.FILE_UNWRITABLE, f"stdout: {why}", remedy="What was done is done: `ifctl witness query`.")
+    shell.error(error)
+    return error.spec.exit_code
+
+
 def _usage(shell: Shell, error: click.ClickException) -> int:
     if shell.as_json:
-        shell.error(FabricError(Code.USAGE, visible(error.format_message(), 1_000)))
-    elif isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+        return _told(shell, FabricError(Code.USAGE, visible(error.format_message(), 1_000)))
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        shell.tell(error.format_message())
     else:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
+            shell.tell(error.ctx.get_usage())
         shell.error(FabricError(Code.USAGE, visible(error.format_message(), 1_000)))
     return FabricError(Code.USAGE, "").spec.exit_code
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from infrafabric.control.cli.new_file import NewFile
+from infrafabric.control.cli.streams import silence, writing_stdout
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 
     from infrafabric.control.home import Home
 
-__all__ = ["Shell"]
+__all__ = ["Shell", "coloured", "columns"]
 
 MAX_WHY = 1_000
 """Characters of a reason: a sentence or two, as it will be read in the log."""
+MIN_WIDTH, MAX_WIDTH = 60, 1_000
+"""Columns of what is not shown on a terminal."""
 
 
 class Shell:
@@ -78,16 +82,30 @@ class Shell:
         """The command's answer: `data` as JSON with --json, else what `render` prints."""
         if self.as_json:
             self.json(data)
-        else:
-            render(self.console())
+            return
+        console = self.console()
+        with writing_stdout():
+            render(console)
 
     def json(self, data: Any) -> None:
         """`data` on stdout. In ASCII, so that no control or bidirectional character reaches a terminal."""
-        print(json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False))
+        text = json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False)
+        with writing_stdout():
+            print(text)
 
     def say(self, text: str) -> None:
         """A line beside the answer: a hint, a station passed, a warning. On stderr."""
-        print(visible(text, 2_000), file=sys.stderr, flush=True)
+        self.tell(visible(text, 2_000))
+
+    def tell(self, text: str) -> None:
+        """`text` as it stands on stderr. Where nothing can be written there, the command goes on unheard.
+
+        An action under way must not stop half done because nobody reads about it.
+        """
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:
+            silence(sys.stderr)
 
     def progress(self, text: str) -> None:
         """Tells a person that something slow is under way; programs that asked for JSON are not told."""
@@ -99,7 +117,7 @@ class Shell:
         from rich.console import Console
 
         terminal = sys.stdout.isatty()
-        width = None if terminal else max(int(os.environ.get("COLUMNS") or 0) or 120, 60)
+        width = None if terminal else min(max(columns() or 120, MIN_WIDTH), MAX_WIDTH)
         colour = terminal and coloured(sys.stdout)
         return Console(
             file=sys.stdout, no_color=not colour, force_terminal=terminal, markup=False, emoji=False,
@@ -114,8 +132,8 @@ class Shell:
         code = error.code.value
         if coloured(sys.stderr):
             code = f"\x1b[1;31m{code}\x1b[0m"
-        print(f"{code}: {visible(self.redact(error.message), 2_000)}", file=sys.stderr)
-        print(f"  what to do: {visible(self.redact(error.remedy), 1_000)}", file=sys.stderr, flush=True)
+        self.tell(f"{code}: {visible(self.redact(error.message), 2_000)}")
+        self.tell(f"  what to do: {visible(self.redact(error.remedy), 1_000)}")
 
     def failed(self, *errors: FabricError) -> NoReturn:
         """End with the exit status of the first of `errors`. The JSON answer holds them already; as text, show them."""
@@ -127,6 +145,14 @@ class Shell:
         raise Exit(errors[0].spec.exit_code)
 
     # --- files the caller named
+
+    @contextmanager
+    def writing(self, path: Path) -> Iterator[None]:
+        """For what writes at a place that the caller named. Raises IF_ERR_FILE_UNWRITABLE."""
+        try:
+            yield
+        except OSError as error:
+            raise FabricError(Code.FILE_UNWRITABLE, f"{path}: {error.strerror or error}") from None
 
     def read_file(self, path: Path, limit: int) -> bytes:
         """The bytes of a file that the caller named. Raises IF_ERR_FILE_UNREADABLE, IF_ERR_TOO_LARGE."""
@@ -146,6 +172,14 @@ class Shell:
     def write_new(self, path: Path, data: bytes, mode: int = 0o644) -> None:
         """Write a file that must not exist yet. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
         NewFile(path, mode).keep(data)
+
+
+def columns() -> int:
+    """The width that COLUMNS asks for; 0 where it asks for none. Raises IF_ERR_USAGE."""
+    given = os.environ.get("COLUMNS") or "0"
+    if not (given.isascii() and given.isdigit() and len(given) <= 9):
+        raise FabricError(Code.USAGE, "COLUMNS is not a number", remedy="Set COLUMNS to a width, or unset it.")
+    return int(given)
 
 
 def coloured(stream: TextIO) -> bool:

@@ -10,6 +10,7 @@ import click
 from infrafabric.control.cli.frame import command, reasoned, stop
 from infrafabric.control.cli.opening import look, operating, reading
 from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.streams import writing_stdout
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -176,7 +177,8 @@ def export(shell: Shell, folder: Path) -> None:
     shell.progress(f"writing tiles to {folder}")
 
     async def work(house: House) -> tuple[int, int]:
-        return await house.reading.export(folder), house.reading.size
+        with shell.writing(folder):
+            return await house.reading.export(folder), house.reading.size
 
     files, size = reading(shell, work)
     shape = {"folder": str(folder), "files": files, "size": size}
@@ -188,7 +190,12 @@ def export(shell: Shell, folder: Path) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def anchor(shell: Shell, folder: Path) -> None:
     """Write the latest checkpoint to a directory, best on another machine, where it is never overwritten."""
-    path = look(shell, lambda house: house.reading.anchor(folder))
+
+    def write(house: House) -> Path:
+        with shell.writing(folder):
+            return house.reading.anchor(folder)
+
+    path = look(shell, write)
     shell.result({"anchor": str(path)}, lambda console: console.print(f"anchored in {path}", soft_wrap=True))
 
 
@@ -222,7 +229,8 @@ def _text(shell: Shell, shape: dict[str, Any], text: str) -> None:
     if shell.as_json:
         shell.json(shape)
     else:
-        click.echo(text, nl=False)
+        with writing_stdout():
+            click.echo(text, nl=False)
 
 
 @witness.add_command

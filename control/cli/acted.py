@@ -1,0 +1,90 @@
+"""Acting, and telling what came of it: the report is shown whatever else goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infrafabric.control.cli.frame import refusal
+from infrafabric.control.cli.new_file import NewFile
+from infrafabric.control.cli.opening import Work, acting
+from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.streams import OutputLost
+from infrafabric.kernel.errors import FabricError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infrafabric.control.house import House
+    from infrafabric.kernel.ask import Report
+
+__all__ = ["acted"]
+
+
+def acted(shell: Shell, work: Work[Report], receipt: Path | None) -> None:
+    """Act, and show the report whatever goes wrong after it was made.
+
+    The receipt's file is opened first, so that an action is not begun whose receipt could not be kept.
+    """
+    development = shell.home().is_development
+    file = NewFile(receipt) if receipt is not None else None
+    reports: list[Report] = []
+
+    async def kept(house: House) -> None:
+        reports.append(await work(house))
+
+    late: BaseException | None = None
+    try:
+        acting(shell, kept)
+    except BaseException as raised:
+        if not reports:
+            if file is not None:
+                file.discard()
+            raise
+        late = raised
+    _answer(shell, reports[0], file, late, development=development)
+
+
+def _answer(
+    shell: Shell, report: Report, file: NewFile | None, late: BaseException | None, *, development: bool
+) -> None:
+    """Keep the receipt, show the report with whatever failed since, and fail with the first of its errors."""
+    from infrafabric.control.cli.action_view import report_json, show_report
+
+    shape = report_json(report)
+    errors = [report.error] if report.error is not None else []
+    if file is not None and (problem := _kept(file, report.receipt)) is not None:
+        shape["receipt_error"] = problem.as_json()
+        errors.append(problem)
+    elif file is not None and report.receipt is not None:
+        shape["receipt"] = str(file.path)
+    if isinstance(late, Exception):
+        afterwards = refusal(shell, late)
+        shape["afterwards"] = afterwards.as_json()
+        errors.append(afterwards)
+
+    def render(console: Console) -> None:
+        show_report(console, report, development=development)
+        if "receipt" in shape:
+            console.print(f"receipt  {shape['receipt']}", style="dim")
+
+    try:
+        shell.result(shape, render)
+    except OutputLost:
+        shell.say(f"action {report.action}: {report.outcome.value}")
+        raise
+    if late is not None and not isinstance(late, Exception):
+        raise late
+    if errors:
+        shell.failed(*errors)
+
+
+def _kept(file: NewFile, receipt: bytes | None) -> FabricError | None:
+    if receipt is None:
+        file.discard()
+        return None
+    try:
+        file.keep(receipt)
+    except FabricError as error:
+        return error
+    return None

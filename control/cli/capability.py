@@ -18,7 +18,6 @@ from infrafabric.control.cli.shell import Shell
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
-
     from infrafabric.control.house import House
     from infrafabric.kernel.ask import Purpose, Report
     from infrafabric.kernel.replaying import Replayed

@@ -18,6 +18,7 @@ from infrafabric.kernel.ports import DriverCall
 from infrafabric.kernel.results import resolve
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.entries import EffectIntended, EffectObserved, GuestRun, Kind
+from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Change
 
 __all__ = ["Applied", "Result", "apply", "observe", "recheck"]
@@ -184,7 +185,10 @@ async def observe(
         answer = await journey.driver.perform(call, journey.secrets)
         value = _bounded(answer.value)
         if not answer.ok:
-            result, error = "failed", FabricError(Code.TARGET_STATUS, answer.problem or "the target said no")
+            # A state can be looked at; of an event an inconclusive no leaves open whether it happened.
+            known = answer.conclusive or journey.capability.manifest.kind is CapabilityKind.STATE
+            result = "failed" if known else "unknown"
+            error = FabricError(Code.TARGET_STATUS, answer.problem or "the target said no")
     except FabricError as raised:
         error = raised
         result = "not_sent" if raised.code in _NOTHING_SENT else "unknown"

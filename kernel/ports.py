@@ -109,6 +109,8 @@ class Answer:
     """Whether the peer says that it did what was asked (for http: 2xx)."""
     problem: str = ""
     """Where not ok: what the peer said, in one line, secrets redacted."""
+    conclusive: bool = True
+    """Whether a no is one: after an http 5xx the request may have been acted on all the same."""
     elapsed_ms: float = 0.0
 
 

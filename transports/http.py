@@ -113,7 +113,13 @@ class HttpDriver:
             value = answer_value(head, body, self._redactor)
             ok = 200 <= head.status < 300
             said = "" if ok else problem(head, value, self._redactor)
-            return Answer(value, ok, said, (time.perf_counter() - began) * 1000)
+            return Answer(
+                value,
+                ok,
+                said,
+                conclusive=head.status < 500,
+                elapsed_ms=(time.perf_counter() - began) * 1000,
+            )
         except FabricError as error:
             failure = FabricError(
                 error.code, self._redactor.redact(error.message), remedy=error.remedy, retry_after=error.retry_after

@@ -67,6 +67,19 @@ async def test_a_caller_who_goes_away_from_an_event_that_nobody_answers(world: W
         assert house.log.facts.get("open", action) is not None
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(500, Outcome.IN_DOUBT), (502, Outcome.IN_DOUBT), (504, Outcome.IN_DOUBT), (422, Outcome.FAILED)],
+)
+async def test_an_event_whose_no_says_little(world: World, status: int, outcome: Outcome) -> None:
+    """A gateway's 5xx does not say that the bell did not ring; who is told `failed` rings again."""
+    world.peer.refuses = status
+    async with world.opened() as house:
+        report = await house.kernel.act(world.ask("house.bell", {"tone": "low"}))
+        still_open = house.log.facts.get("open", report.action) is not None
+    assert report.outcome is outcome and still_open is (outcome is Outcome.IN_DOUBT)
+
+
 async def test_a_house_that_burns_down_while_a_change_settles(world: World, attackers: Attackers) -> None:
     (world.home.root / "infrafabric.toml").write_text("[actions]\nread_runs = 3\n")
     async with world.opened() as house:

@@ -85,7 +85,9 @@ def loads(data: bytes | str, *, limit: int = 1 << 20) -> Json:
     if len(data) > limit:
         raise FabricError(Code.TOO_LARGE, f"{len(data)} bytes of JSON where {limit} are taken")
     try:
-        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        # UTF-8 and nothing else: left to itself the parser would guess UTF-16 from the bytes.
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
         _is_plain(value, 0)
     except RecursionError:
         raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}") from None

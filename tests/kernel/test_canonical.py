@@ -75,6 +75,15 @@ def test_refuses_json_that_reads_two_ways(text: str) -> None:
     assert refusal.value.code is Code.JSON_INVALID
 
 
+@pytest.mark.parametrize(
+    "data", ['{"a":1}'.encode("utf-16"), '{"a":1}'.encode("utf-32"), b"\x00junk", b"\xff", b'"\xc0\x80"']
+)
+def test_refuses_json_that_is_not_utf8(data: bytes) -> None:
+    with pytest.raises(FabricError) as refusal:
+        loads(data)
+    assert refusal.value.code is Code.JSON_INVALID
+
+
 def test_depth_is_bounded_both_ways() -> None:
     deepest: Any = []
     for _ in range(MAX_DEPTH - 1):

@@ -111,6 +111,7 @@ class Code(StrEnum):
     TRUST_ROLLBACK = _code("TRUST_ROLLBACK", 403, "The trust set is older than one already seen.", "Take the newest trust set; versions only rise.")
     TRUST_EXPIRED = _code("TRUST_EXPIRED", 403, "The trust set has expired.", "`ifctl trust renew --why \"…\"` with the root keys.")
     TRUST_THRESHOLD = _code("TRUST_THRESHOLD", 403, "Too few root keys signed the trust set.", "Have more of the root key holders sign it.")
+    TRUST_SIGNER = _code("TRUST_SIGNER", 403, "That key is no root key of the trust set.", "Sign with a root key of the present or the next trust set.")
     OPERATOR_UNKNOWN = _code("OPERATOR_UNKNOWN", 403, "The home's operator key is not one that the trust set names.", "Have the root keys' holders name it in the trust set.")
 
     # --- the sandbox

@@ -67,7 +67,10 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     recovered = await kernel.start()
     stack.push_async_callback(kernel.stop, "done")
     for action, outcome in recovered.items():
-        became = outcome.value if outcome is not None else "still in doubt; `ifctl capability close` ends it"
+        if isinstance(outcome, FabricError):
+            became = f"still in doubt: {outcome}. {outcome.remedy} Or `ifctl capability close` ends it."
+        else:
+            became = outcome.value
         house.warnings.append(f"a former kernel left {action} open: {became}")
     return kernel
 

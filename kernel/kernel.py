@@ -13,14 +13,14 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Halt, Journey, Parts
 from infrafabric.kernel.ports import Entry
-from infrafabric.kernel.projections import ask_digest
+from infrafabric.kernel.projections import ERASED_KEY, ask_digest
 from infrafabric.kernel.recovery import close_by_hand, recover
 from infrafabric.kernel.replaying import Replayed, replay
 from infrafabric.kernel.road import travel
 from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.undoing import check_undoable
 from infrafabric.kernel.words import entries as e
-from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.entries import Kind, erased_key
 from infrafabric.kernel.words.names import new_action_id, new_trace_id
 from infrafabric.kernel.words.plan import Outcome
 
@@ -43,8 +43,8 @@ class Kernel:
         self._undoing: set[str] = set()
         self._stopping = False
 
-    async def start(self) -> dict[str, Outcome | None]:
-        """Record the start and close what a former kernel left open; answers what became of it, by action."""
+    async def start(self) -> dict[str, Outcome | FabricError]:
+        """Record the start and close what a former kernel left open; what became of it, as of `recovery.recover`."""
         body = e.KernelStarted(
             version=self._version,
             runtime=self.parts.chassis.runtime_digest,
@@ -216,8 +216,14 @@ class Kernel:
 
     def _known(self, ask: Ask) -> str | None:
         """The action already done under the ask's idempotency key. Raises IF_ERR_IDEMPOTENCY_CONFLICT."""
-        fact = self.parts.log.facts.get("idempotency", f"{ask.talent} {ask.idempotency_key}")
+        name = f"{ask.talent} {ask.idempotency_key}"
+        fact = self.parts.log.facts.get("idempotency", name)
         if fact is None:
+            for key, erased in self.parts.log.facts.scan("idempotency", ERASED_KEY):
+                hidden = key.removeprefix(ERASED_KEY)
+                if erased_key(name, bytes.fromhex(hidden.partition(":")[0])) == hidden:
+                    message = f"the key was used by {erased['action']}, and what that one asked for was erased"
+                    raise FabricError(Code.IDEMPOTENCY_CONFLICT, message)
             return None
         recorded = self._resolved(ask)
         if fact["digest"] != recorded:

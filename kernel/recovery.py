@@ -27,10 +27,13 @@ from infrafabric.kernel.words.plan import Change, Outcome, Verdict
 __all__ = ["close_by_hand", "recover"]
 
 
-async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict[str, Outcome | None]:
-    """Close what is open; the outcome by action, None where it stays in doubt. Raises only what the log raises."""
+async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict[str, Outcome | FabricError]:
+    """Close what is open; by action its outcome, or the error that tells why it stays in doubt.
+
+    Raises only what the log raises.
+    """
     now = now or datetime.now(UTC)
-    ended: dict[str, Outcome | None] = {}
+    ended: dict[str, Outcome | FabricError] = {}
     for action, _ in parts.log.facts.scan("open"):
         history = History.of(action, parts.log.entries(action))
         try:
@@ -39,10 +42,11 @@ async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict
             if error.code in (Code.LOG_STOPPED, Code.LOG_CLOCK, Code.DISK_FULL):
                 raise
             # Capability, target or talent are gone, or the target is out of reach: nobody can look now. It stays open.
-            ended[action] = None
-        except Exception:
+            ended[action] = FabricError(error.code, parts.redactor.redact(error.message), remedy=error.remedy)
+        except Exception as error:
             # A driver or extension that breaks leaves this action in doubt, and must not keep the kernel from starting.
-            ended[action] = None
+            # Only the kind is told: the text of a foreign exception may hold anything.
+            ended[action] = FabricError(Code.INTERNAL, f"{type(error).__name__} while looking at what {action} did")
     return ended
 
 
@@ -65,7 +69,7 @@ async def close_by_hand(parts: Parts, action: str, outcome: Outcome, talent: str
     await parts.log.append(Entry(Kind.ACTION_CLOSED, _closed(history, outcome, code, message), action, talent))
 
 
-async def _recover_one(parts: Parts, load: Load, history: History, now: datetime) -> Outcome | None:
+async def _recover_one(parts: Parts, load: Load, history: History, now: datetime) -> Outcome:
     received = history.received
     if received is None:
         raise FabricError(Code.BODY_ERASED, f"the log no longer says what {history.action} was to do")
@@ -79,7 +83,7 @@ async def _recover_one(parts: Parts, load: Load, history: History, now: datetime
     kind = journey.capability.manifest.kind
     verified = await (_look(journey, history) if kind is CapabilityKind.STATE else _ask(journey, history, now))
     if verified.outcome is Outcome.IN_DOUBT:
-        return None
+        raise verified.error or FabricError(Code.IN_DOUBT, f"{history.action} could not be observed")
     entries = [journey.entry(Kind.EFFECT_OBSERVED, _seen(journey, history, change)) for change in history.doubtful]
     error = verified.error
     body = _closed(
@@ -148,7 +152,15 @@ async def _ask(journey: Journey, history: History, now: datetime) -> Verified:
         age = (now - datetime.fromisoformat(at["at"])).total_seconds()
         if 0 <= age < effect.provider_key.window_s:
             return await _send_again(journey, history, change, done)
-    return Verified(Outcome.IN_DOUBT)
+        key = f"the {effect.provider_key.window_s:g} s are over in which its provider key is honoured"
+    else:
+        key = "it was sent under no provider key"
+    lookup = f"{effect.lookup} does not find it" if effect.lookup is not None else f"{change.effect} has no lookup"
+    return _doubt(f"{name} of {history.action} may have happened: {lookup}, and {key}")
+
+
+def _doubt(message: str) -> Verified:
+    return Verified(Outcome.IN_DOUBT, FabricError(Code.IN_DOUBT, message))
 
 
 async def _send_again(journey: Journey, history: History, change: Change, done: Verified) -> Verified:
@@ -157,12 +169,13 @@ async def _send_again(journey: Journey, history: History, change: Change, done: 
     assert planned is not None
     capability = journey.capability
     if capability.digest != planned.adapter:
-        return Verified(Outcome.IN_DOUBT)  # what is signed today may mean another request
+        # What is signed today may mean another request.
+        return _doubt(f"{change.id} is not sent again: {capability.manifest.id} is another bundle than planned it")
     decision = journey.parts.guard.decide(
         Question(journey.talent, capability, journey.target, planned.plan, planned.hazards, dry_run=False)
     )
     if decision.verdict is not Verdict.SHARE:
-        return Verified(Outcome.IN_DOUBT)
+        return _doubt(f"{change.id} is not sent again: today's grants answer {decision.verdict.value}")
     call = journey.call(change.effect, change.args, change.id)
     again = history.intended[change.id].model_copy(update={"attempt": 2})
     await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, again))
@@ -172,7 +185,7 @@ async def _send_again(journey: Journey, history: History, change: Change, done: 
     history.observed[change.id] = observed
     if observed.result == "answered":
         return done
-    return Verified(Outcome.FAILED, error) if observed.result == "failed" else Verified(Outcome.IN_DOUBT)
+    return Verified(Outcome.FAILED if observed.result == "failed" else Outcome.IN_DOUBT, error)
 
 
 async def _found(journey: Journey, lookup: str, args: dict[str, object], provider_key: str) -> bool:

@@ -139,3 +139,26 @@ async def test_a_second_death_during_recovery_changes_nothing(world: World) -> N
         assert ended is None and len(world.peer.rings) == 1
     observed = list(history.observed.values())
     assert observed == [], "nothing is said of what nobody saw"
+
+
+async def told(world: World) -> str:
+    """What a kernel that starts again says of the one action that a former kernel left open."""
+    async with world.opened() as house:
+        said = [warning for warning in house.warnings if warning.startswith("a former kernel left ")]
+    assert len(said) == 1
+    return said[0]
+
+
+async def test_recovery_says_that_an_event_can_neither_be_found_nor_sent_again(world: World) -> None:
+    await killed_at(world, "house.bell", {"tone": "low"}, Station.SENT)
+    said = await told(world)
+    assert "still in doubt: IF_ERR_IN_DOUBT: change-1 of " in said
+    assert "has no lookup, and it was sent under no provider key" in said
+    assert "`ifctl capability close` ends it" in said
+
+
+async def test_recovery_says_that_the_lookup_failed_and_the_window_is_over(world: World) -> None:
+    await killed_at(world, "house.gong", {"tone": "low"}, Station.INTENDED)
+    await asyncio.sleep(1.2)
+    said = await told(world)
+    assert "does not find it, and the 1 s are over in which its provider key is honoured" in said

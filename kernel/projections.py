@@ -11,6 +11,7 @@ facts can be made again from the stored bodies. Tables:
 | `open` | action | present until the action is closed or refused |
 | `doubt` | `action change` | present from `effect.intended` to `effect.observed` |
 | `idempotency` | `talent key` | action and digest of what was asked |
+| `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
 | `trust` | `version` | highest trust set version seen |
 | `adapter` | capability | version and digest last loaded |
@@ -25,7 +26,10 @@ from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Outcome
 
-__all__ = ["ask_digest", "project"]
+__all__ = ["ERASED_KEY", "ask_digest", "project"]
+
+ERASED_KEY = "#"
+"""Begins the keys of `idempotency` whose request was erased. No talent's id begins so."""
 
 
 def ask_digest(body: e.ActionReceived) -> str:
@@ -49,6 +53,11 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             yield e.Fact("adapter", body.capability, {"version": body.version, "adapter": body.adapter, "at": at})
         case e.AdapterUnloaded():
             yield e.Fact("adapter", body.capability, None)
+        case e.BodyErased():
+            if body.undone:
+                yield e.Fact("undone", body.undone, {"action": body.action})
+            if body.idempotency:
+                yield e.Fact("idempotency", f"{ERASED_KEY}{body.idempotency}", {"action": body.action})
         case _ if entry.action:
             yield from _action(entry, index, at)
         case _:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Project
 from infrafabric.kernel.words.entries import Kind
@@ -9,18 +11,48 @@ from infrafabric.witness.facts import decode, project_facts
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.store import Erasure, Reader
 
-__all__ = ["plan_erasure"]
+__all__ = ["Protected", "plan_erasure", "protected"]
 
 _KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED})
 _ENDS = frozenset({Kind.ACTION_CLOSED, Kind.ACTION_REFUSED})
 
 
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What an entry protects against that its erasure must not permit. The fields are those of `BodyErased`."""
+
+    action: str = ""
+    undone: str = ""
+    idempotency: tuple[str, ...] = ()
+    """The key of the fact, still to be hidden; at most one."""
+
+
+def protected(reader: Reader, project: Project, index: int) -> Protected:
+    """What is to outlive the body of entry `index`: the marks that it set and that still hold."""
+    row = reader.row(index)
+    entry = decode(row) if row is not None else None
+    if row is None or entry is None:
+        return Protected()
+    undone = ""
+    idempotency: tuple[str, ...] = ()
+    for fact in project_facts(project, entry, index, Leaf.parse(row.leaf).at):
+        if fact.value is None or reader.fact(fact.table, fact.key) != fact.value:
+            continue
+        if fact.table == "undone":
+            undone = fact.key
+        elif fact.table == "idempotency":
+            idempotency = (fact.key,)
+    return Protected(row.action if undone or idempotency else "", undone, idempotency)
+
+
 def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
     """What is to be taken away with the body of entry `index`.
 
-    The facts that only this entry set go as well: an erased grant is no grant, an erased idempotency key no longer
-    protects. Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED (already), IF_ERR_ERASE_REFUSED (the action is open and
-    its recovery would need the body, or the entry accounts for an erasure or an origin).
+    The facts that only this entry set go as well: an erased grant is no grant. What protects against a second act is
+    set again by the account of the erasure; see `protected`.
+
+    Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED (already), IF_ERR_ERASE_REFUSED (the action is open and its recovery
+    would need the body, or the entry accounts for an erasure or an origin).
     """
     row = reader.row(index)
     if row is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +16,7 @@ from typing import TypeVar, cast
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
-from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, Kind, OriginOpened
+from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, Kind, OriginOpened, erased_key
 from infrafabric.witness.audit import Report
 from infrafabric.witness.checkpoint import SignedCheckpoint
 from infrafabric.witness.facts import body_bytes, decode, members_of, words
@@ -308,9 +309,17 @@ class WitnessLog(LogReading):
         """
         if not why.strip():
             raise FabricError(Code.WHY_REQUIRED, f"erasing entry {index} needs a reason")
-        submission = self._submission(
-            (Entry(Kind.BODY_ERASED, BodyErased(talent=talent, trace=trace, index=index, why=why)),)
+        kept = await self._in_writer(lambda: self._writer.protected(index))
+        body = BodyErased(
+            talent=talent,
+            trace=trace,
+            index=index,
+            why=why,
+            action=kept.action,
+            undone=kept.undone,
+            idempotency=erased_key(kept.idempotency[0], secrets.token_bytes(16)) if kept.idempotency else "",
         )
+        submission = self._submission((Entry(Kind.BODY_ERASED, body),))
         submission.erases = index
         (appended,) = cast("tuple[Appended]", await self._submit(submission))
         if not await self._in_writer(self._writer.purge):

@@ -15,7 +15,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
-from infrafabric.witness.erase import plan_erasure
+from infrafabric.witness.erase import Protected, plan_erasure, protected
 from infrafabric.witness.facts import fold, project_facts, stored_fact
 from infrafabric.witness.leaf import commitment, format_at, leaf_bytes, pseudonym, tokens
 from infrafabric.witness.limits import CLOSING, Limits
@@ -223,6 +223,10 @@ class Writer:
                 batch.facts += facts
             self._add_rows(batch, submission, number)
         return batch, outcomes
+
+    def protected(self, index: int) -> Protected:
+        """What the erasure of entry `index` has to keep; see `erase.protected`."""
+        return protected(self._reader, self._project, index)
 
     def _plan_erasure(self, index: int, batch: _Batch) -> Erasure:
         if any(erasure.index == index for erasure in batch.erasures):

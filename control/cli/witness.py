@@ -210,7 +210,7 @@ def erase(shell: Shell, index: int, why: str | None) -> None:
     reason = shell.why(why)
 
     async def work(house: House) -> None:
-        await house.log.erase(index, reason, OPERATOR)
+        await house.log.erase(index, reason, OPERATOR, shell.trace)
 
     operating(shell, work)
     shell.result(
@@ -248,7 +248,7 @@ def reopen(shell: Shell, origin: str, why: str | None) -> None:
     reason = shell.why(why)
 
     async def work(house: House) -> str:
-        await house.log.open_origin(origin, reason, OPERATOR)
+        await house.log.open_origin(origin, reason, OPERATOR, shell.trace)
         await house.record(house.operator(shell.trace).talent(Talent(id=OPERATOR, roles=("operator",)), reason))
         return house.log.vkey
 

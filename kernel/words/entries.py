@@ -6,6 +6,7 @@ New kinds are added, never changed; a body only ever gains members with a defaul
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -258,8 +259,21 @@ class SecretUsed(Body):
 
 
 class BodyErased(Body):
+    """What the erased body protected against stays known without it: an undone action, a used idempotency key."""
+
     index: int
     why: str
+    action: str = ""
+    """The action that the erased entry belonged to, where one of the following is set."""
+    undone: str = ""
+    """The action that it took back."""
+    idempotency: str = ""
+    """`salt:digest`, both hex: SHA-256 over the 16 salt bytes and `talent key` in UTF-8."""
+
+
+def erased_key(name: str, salt: bytes) -> str:
+    """`BodyErased.idempotency` for `talent key`: it can be recognised by who has the key, and not be read."""
+    return f"{salt.hex()}:{hashlib.sha256(salt + name.encode()).hexdigest()}"
 
 
 class CounterFlushed(Body):

@@ -46,6 +46,9 @@ async def test_an_erased_body_is_gone_from_the_disk_and_the_proofs_stay(bench: B
                 "trace": "",
                 "index": entry.index,
                 "why": "asked for",
+                "action": "",
+                "undone": "",
+                "idempotency": "",
             },
         )
         assert log.find(Query(trace="cd" * 16)) == []

@@ -12,6 +12,7 @@ import click
 from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import asked_passphrase, look, operating
 from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.trust_round import adopt, sign, told_proposal
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -32,9 +33,19 @@ _ROOT = click.option(
 )  # fmt: skip
 
 
+_PROPOSE = click.option(
+    "--propose", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a proposal for other holders of root keys to sign, and change nothing.",
+)  # fmt: skip
+
+
 @click.group("trust")
 def trust() -> None:
     """Whose adapters, and which of them, may be loaded."""
+
+
+trust.add_command(sign)
+trust.add_command(adopt)
 
 
 @trust.add_command
@@ -88,6 +99,7 @@ def show(shell: Shell) -> None:
 )
 @click.option("--remove", is_flag=True, help="Trust it no longer.")
 @_ROOT
+@_PROPOSE
 @changing
 def publisher(
     shell: Shell,
@@ -97,6 +109,7 @@ def publisher(
     threshold: int,
     remove: bool,
     root_keys: tuple[Path, ...],
+    propose: Path | None,
     why: str | None,
 ) -> None:
     """Enrol a publisher whose key you have checked. Its adapters are loaded once they are allow-listed as well."""
@@ -115,7 +128,7 @@ def publisher(
         words = f"publisher {name} may sign {', '.join(patterns)} by {', '.join(map(str, enrolled))}"
         return add_publisher(now, name, enrolled, patterns, threshold), words
 
-    _change(shell, edit, root_keys, reason)
+    _change(shell, edit, root_keys, reason, propose)
 
 
 @trust.add_command
@@ -123,8 +136,11 @@ def publisher(
 @click.argument("bundle", metavar="ID@VERSION")
 @click.option("--digest", metavar="DIGEST", help="Which bundle, where more than one of that version is installed.")
 @_ROOT
+@_PROPOSE
 @changing
-def allow(shell: Shell, bundle: str, digest: str | None, root_keys: tuple[Path, ...], why: str | None) -> None:
+def allow(
+    shell: Shell, bundle: str, digest: str | None, root_keys: tuple[Path, ...], propose: Path | None, why: str | None
+) -> None:
     """Put an installed bundle on the allow-list, by its digest, such as vmix.switcher@1.1.0."""
     from infrafabric.kernel.words.names import capability_id
 
@@ -140,15 +156,16 @@ def allow(shell: Shell, bundle: str, digest: str | None, root_keys: tuple[Path, 
         found = house.installed(capability, version, digest)
         return allowed(now, capability, version, found), f"allow {name}@{version} {found}"
 
-    _change(shell, edit, root_keys, reason)
+    _change(shell, edit, root_keys, reason, propose)
 
 
 @trust.add_command
 @command("revoke", short_help="Trust a key or bundle no longer.")
 @click.argument("thing", metavar="KEY|DIGEST|ID@VERSION")
 @_ROOT
+@_PROPOSE
 @changing
-def revoke(shell: Shell, thing: str, root_keys: tuple[Path, ...], why: str | None) -> None:
+def revoke(shell: Shell, thing: str, root_keys: tuple[Path, ...], propose: Path | None, why: str | None) -> None:
     """Revoke a publisher's or operator's key, or a bundle, for good. What runs of it stops before its next write."""
     reason = shell.why(why)
 
@@ -168,7 +185,7 @@ def revoke(shell: Shell, thing: str, root_keys: tuple[Path, ...], why: str | Non
         key = PublicKey.from_base64(thing)
         return revoke_key(now, key, reason), f"revoke key {key}"
 
-    _change(shell, edit, root_keys, reason)
+    _change(shell, edit, root_keys, reason, propose)
 
 
 @trust.add_command
@@ -196,11 +213,40 @@ def rotate(shell: Shell, export_root: Path | None, root_keys: tuple[Path, ...], 
 
 
 @trust.add_command
+@command("roots", short_help="Name the root keys, and how many must sign.")
+@click.option("--root", "roots", metavar="BASE64", multiple=True, required=True, help="A public root key.")
+@click.option("--threshold", type=click.IntRange(1), required=True, help="How many of them must sign.")
+@_ROOT
+@_PROPOSE
+@changing
+def roots(
+    shell: Shell,
+    roots: tuple[str, ...],
+    threshold: int,
+    root_keys: tuple[Path, ...],
+    propose: Path | None,
+    why: str | None,
+) -> None:
+    """Put other root keys in the place of all present ones. Old and new keys sign, each by their threshold."""
+    reason = shell.why(why)
+
+    def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
+        from infrafabric.keys.signing import PublicKey
+        from infrafabric.registry.trust_edit import rotate_root
+
+        following = rotate_root(now, [PublicKey.enrol(root) for root in roots], threshold)
+        return following, f"{threshold} of root keys {', '.join(roots)} must sign"
+
+    _change(shell, edit, root_keys, reason, propose)
+
+
+@trust.add_command
 @command("renew", short_help="Let the trust set hold longer.")
 @click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How long from now.")
 @_ROOT
+@_PROPOSE
 @changing
-def renew(shell: Shell, days: int, root_keys: tuple[Path, ...], why: str | None) -> None:
+def renew(shell: Shell, days: int, root_keys: tuple[Path, ...], propose: Path | None, why: str | None) -> None:
     """Sign the same trust set with a later expiry."""
     reason = shell.why(why)
     expires = datetime.now(UTC) + timedelta(days=days)
@@ -211,7 +257,7 @@ def renew(shell: Shell, days: int, root_keys: tuple[Path, ...], why: str | None)
         following = renewed(now, expires)
         return following, f"renew until {following.expires}"
 
-    _change(shell, edit, root_keys, reason)
+    _change(shell, edit, root_keys, reason, propose)
 
 
 def _change(
@@ -219,16 +265,40 @@ def _change(
     edit: Callable[[House, TrustSet], tuple[TrustSet, str]],
     root_keys: tuple[Path, ...],
     reason: str,
+    propose: Path | None,
 ) -> None:
+    if propose is not None:
+        _propose(shell, edit, root_keys, propose)
+        return
+
     async def work(house: House) -> Any:
         from infrafabric.control.changes import adopt
         from infrafabric.registry.trust import sign_trust
 
-        following, words = edit(house, house.trusted.trust)
+        present = house.trusted.trust
+        following, words = edit(house, present)
         signers = _signers(shell, house, root_keys)
+        if len(signers) < present.threshold:
+            remedy = "Write a proposal for the others to sign: --propose FILE."
+            said = f"{len(signers)} root key(s) are here, {present.threshold} must sign"
+            raise FabricError(Code.TRUST_THRESHOLD, said, remedy=remedy)
         return await adopt(house, sign_trust(following, *signers), words, reason, shell.trace)
 
     _told(shell, operating(shell, work))
+
+
+def _propose(
+    shell: Shell, edit: Callable[[House, TrustSet], tuple[TrustSet, str]], root_keys: tuple[Path, ...], out: Path
+) -> None:
+    from infrafabric.registry.trust_proposal import propose, read_proposal
+
+    def made(house: House) -> bytes:
+        signers = _signers(shell, house, root_keys) if root_keys else []
+        return propose(house.trusted, edit(house, house.trusted.trust)[0], *signers)
+
+    document = look(shell, made)
+    shell.write_new(out, document)
+    told_proposal(shell, read_proposal(document), out)
 
 
 def _told(shell: Shell, adopted: Any) -> None:

@@ -1,0 +1,53 @@
+"""A trust set that two people sign: proposed in one home, signed in both, adopted in the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from homes import Ifctl
+
+from infrafabric.kernel.errors import Code
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Ifctl:
+    """Another machine, whose root key is its own."""
+    run = Ifctl(tmp_path / "second")
+    run.ok("init", "--development", "--origin", "example.org/second")
+    return run
+
+
+def root_of(run: Ifctl) -> str:
+    (key,) = run.ok("trust", "show")["root_keys"]
+    return str(key)
+
+
+def test_two_machines(bare_home: Ifctl, second: Ifctl, tmp_path: Path) -> None:
+    paths = [str(tmp_path / f"{number}.json") for number in range(6)]
+    roots = ["--root", root_of(bare_home), "--root", root_of(second), "--threshold", "2"]
+    proposed = bare_home.ok("trust", "roots", *roots, "--propose", paths[0], "--why", "two people")
+    assert (proposed["signers"], proposed["missing"]) == ([], 2)
+    assert bare_home.ok("trust", "sign", paths[0], "--out", paths[1], "--yes")["missing"] == 1
+    assert bare_home.refused("trust", "adopt", paths[1], "--why", "x")[1] == Code.TRUST_THRESHOLD.value
+    assert bare_home.refused("trust", "sign", paths[0], "--out", paths[2])[1] == Code.USAGE.value
+    signed = second.ok("trust", "sign", paths[1], "--out", paths[2], "--yes")
+    assert signed["missing"] == 0
+    assert any("threshold" in line for line in signed["changes"])
+    bare_home.ok("trust", "adopt", paths[2], "--why", "two people")
+    assert bare_home.ok("trust", "show")["threshold"] == 2
+
+    renew = ("trust", "renew", "--days", "20", "--why", "x")
+    assert bare_home.refused(*renew)[1] == Code.TRUST_THRESHOLD.value
+    bare_home.ok(*renew, "--propose", paths[3])
+    bare_home.ok("trust", "sign", paths[3], "--out", paths[4], "--yes")
+    second.ok("trust", "sign", paths[4], "--out", paths[5], "--yes")
+    assert bare_home.ok("trust", "adopt", paths[5], "--why", "x")["version"] == 3
+    assert bare_home.refused("trust", "adopt", paths[5], "--why", "x")[1] == Code.TRUST_ROLLBACK.value
+
+
+def test_who_holds_no_root_key_cannot_sign(bare_home: Ifctl, second: Ifctl, tmp_path: Path) -> None:
+    proposal, out = tmp_path / "proposal.json", tmp_path / "signed.json"
+    bare_home.ok("trust", "renew", "--propose", str(proposal), "--why", "x")
+    assert second.refused("trust", "sign", str(proposal), "--out", str(out), "--yes")[1] == Code.TRUST_SIGNER.value
+    assert not out.exists()

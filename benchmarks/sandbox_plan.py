@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import os
+import resource
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from wasmtime.component import Component, Linker
 
 from infrafabric.adapters.sdk.steps import Steps
 from infrafabric.kernel.chassis import Chassis, ChassisSettings, Program
+from infrafabric.kernel.chassis.engine import THREAD_STACK, Guest, Pooling, make_engine
 
 SOURCE = """
 import xml.etree.ElementTree as ET
@@ -43,6 +49,7 @@ INPUTS = "".join(f'<input key="{n:036d}" number="{n}" type="Video" title="Scene 
 ANSWER = {"ok": {"status": 200, "headers": {}, "body": f"<vmix><inputs>{INPUTS}</inputs><active>1</active></vmix>"}}
 INTENT = {"scene": "Scene 7"}
 SINGLE, MANY, IN_FLIGHT = 200, 3_000, 16
+PARTS, PARTS_WARM_UP = 200, 20
 
 
 def switcher() -> Program:
@@ -67,6 +74,56 @@ def native() -> dict[str, Any]:
         samples.append((time.perf_counter() - began) * 1e3)
         assert "change-1" in done
     return {"p50_ms": round(statistics.median(samples), 4)}
+
+
+def parts(component_file: str, memory_bytes: int) -> dict[str, float]:
+    """What one run costs a worker's guest thread: medians of CPU milliseconds and page faults, in this process."""
+    far = 10_000  # epochs; nothing advances them here
+    engine, note = make_engine(Pooling(9, memory_bytes))
+    if note:
+        raise RuntimeError(note)
+    component, linker = Component.deserialize_file(engine, component_file), Linker(engine)
+    samples: list[list[float]] = []
+    figures: dict[str, float] = {}
+
+    def call(guest: Guest, name: str, *arguments: str) -> str:
+        ok, text = guest.call(name, *arguments, ticks=far, output_bytes=1 << 24)
+        if not ok:
+            raise RuntimeError(f"{name}: {text}")
+        return text
+
+    def work() -> None:
+        compiler = Guest(linker, component, memory_bytes, far)
+        sources = json.dumps({"files": {"s.py": SOURCE}, "entrypoint": "s.py:Switcher"})
+        code = json.loads(call(compiler, "compile", sources))["done"]
+        compiler.drop()
+        start = json.dumps({"op": "plan", "intent": INTENT, "seed": 1})
+        read = json.dumps(ANSWER)
+        faults = 0
+        for place in range(PARTS_WARM_UP + PARTS):
+            if place == PARTS_WARM_UP:
+                faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            times = [time.thread_time()]
+            guest = Guest(linker, component, memory_bytes, far)
+            times.append(time.thread_time())
+            for name, arguments in (("load", (code, "s.py:Switcher")), ("start", (start,)), ("resume", (read,))):
+                text = call(guest, name, *arguments)
+                times.append(time.thread_time())
+            assert "change-1" in text
+            guest.drop()
+            times.append(time.thread_time())
+            if place >= PARTS_WARM_UP:
+                samples.append([(after - before) * 1e3 for before, after in itertools.pairwise(times)])
+        figures["page_faults"] = round((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults) / PARTS, 1)
+
+    before = threading.stack_size(THREAD_STACK)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(work).result()
+    threading.stack_size(before)
+    names = ("instantiate", "load", "start", "resume", "drop")
+    medians = [statistics.median(column) for column in zip(*samples, strict=True)]
+    figures |= {f"{name}_ms": round(value, 3) for name, value in zip(names, medians, strict=True)}
+    return {**figures, "sum_ms": round(sum(medians), 3)}
 
 
 async def timed(run: Callable[[], Awaitable[Any]], times: int, pause: float) -> list[float]:
@@ -108,6 +165,9 @@ async def measure(folder: Path) -> dict[str, Any]:
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
         rate = MANY // IN_FLIGHT * IN_FLIGHT / (time.perf_counter() - began)
     plain = native()
+    pieces = parts(
+        str(next(folder.glob("*.cwasm"))), settings.limits.memory_bytes
+    )  # the one that the chassis has just compiled
     p50 = statistics.median(alone)
     return {
         "plan": {
@@ -117,6 +177,7 @@ async def measure(folder: Path) -> dict[str, Any]:
             "ratio_to_native": round(p50 / plain["p50_ms"], 1),
         },
         "throughput": {"in_flight": IN_FLIGHT, "workers": settings.workers_each, "per_s": round(rate)},
+        "worker_cpu": pieces,
         "start_s": {"cold": round(cold, 2), "warm": round(warm, 3), "load_adapter": round(load, 3)},
         "baseline_native_cpython": plain,
     }

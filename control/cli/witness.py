@@ -188,13 +188,23 @@ def export(shell: Shell, folder: Path) -> None:
 @witness.add_command
 @command("anchor", short_help="Keep the checkpoint elsewhere.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def anchor(shell: Shell, folder: Path) -> None:
-    """Write the latest checkpoint to a directory, best on another machine, where it is never overwritten."""
+@click.option("--every", metavar="TIME", help="Stay, and anchor again so often where the log has grown: 15m, 2h, 3d.")
+def anchor(shell: Shell, folder: Path, every: str | None) -> None:
+    """Write the latest checkpoint to a directory, best on another machine, where it is never overwritten.
+
+    With --every it goes on beside a working kernel until SIGINT or SIGTERM. A directory that cannot be written is told
+    of and tried again.
+    """
 
     def write(house: House) -> Path:
         with shell.writing(folder):
             return house.reading.anchor(folder)
 
+    if every is not None:
+        from infrafabric.control.cli.anchoring import anchor_every, parse_every
+
+        anchor_every(parse_every(every), lambda: look(shell, write), shell.say)
+        return
     path = look(shell, write)
     shell.result({"anchor": str(path)}, lambda console: console.print(f"anchored in {path}", soft_wrap=True))
 

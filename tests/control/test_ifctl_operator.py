@@ -26,6 +26,8 @@ CHANGES: list[list[str]] = [
     ["trust", "revoke", "vmix.switcher@1.1.0"],
     ["trust", "rotate"],
     ["trust", "renew"],
+    ["trust", "roots", "--root", "own", "--threshold", "1"],
+    ["trust", "adopt", "proposal.json"],
     ["adapter", "remove", "vmix.switcher@1.1.0"],
     ["witness", "erase", "0"],
     ["witness", "reopen", "example.org/next"],

@@ -51,3 +51,17 @@ def test_who_holds_no_root_key_cannot_sign(bare_home: Ifctl, second: Ifctl, tmp_
     bare_home.ok("trust", "renew", "--propose", str(proposal), "--why", "x")
     assert second.refused("trust", "sign", str(proposal), "--out", str(out), "--yes")[1] == Code.TRUST_SIGNER.value
     assert not out.exists()
+
+
+def test_a_machine_without_a_home_signs_by_a_key_file(tmp_path: Path) -> None:
+    given, key = tmp_path / "passphrase", tmp_path / "root.key"
+    given.write_text("a passphrase of some length")
+    given.chmod(0o600)
+    using = ("--passphrase-file", str(given))
+    run, homeless = Ifctl(tmp_path / "home"), Ifctl(tmp_path / "nothing")
+    run.ok("init", "--origin", "example.org/production", "--export-root", str(key), *using)
+    proposal, signed = str(tmp_path / "proposal.json"), str(tmp_path / "signed.json")
+    run.ok("trust", "renew", "--propose", proposal, "--why", "x", *using)
+    homeless.ok("trust", "sign", proposal, "--root-key", str(key), "--out", signed, "--yes", *using)
+    assert run.ok("trust", "adopt", signed, "--why", "x", *using)["version"] == 2
+    assert not homeless.home.exists()

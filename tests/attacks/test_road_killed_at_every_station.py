@@ -162,3 +162,17 @@ async def test_recovery_says_that_the_lookup_failed_and_the_window_is_over(world
     await asyncio.sleep(1.2)
     said = await told(world)
     assert "does not find it, and the 1 s are over in which its provider key is honoured" in said
+
+
+async def test_recovery_says_that_the_target_has_moved(world: World) -> None:
+    await killed_at(world, "house.lamps", {"lamps": {"hall": True}}, Station.SENT)
+    async with world.opened("operating") as house:
+        await world.move(house, 1)
+    assert "still in doubt: IF_ERR_ADDRESS_CHANGED: house@home is not where " in await told(world)
+
+
+async def test_recovery_says_that_the_grant_is_gone(world: World) -> None:
+    await killed_at(world, "house.lamps", {"lamps": {"hall": True}}, Station.SENT)
+    async with world.opened("operating") as house:
+        await world.grant(house, "house.lamps", "revoked")
+    assert "still in doubt: IF_ERR_NOT_GRANTED: " in await told(world)

@@ -7,7 +7,10 @@ operator key. A record whose signature fails is as good as absent, so what it wo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from infrafabric.kernel.canonical import dumps, sha256, signed_bytes
 from infrafabric.kernel.errors import Code, FabricError
@@ -29,6 +32,16 @@ _MODELS: Mapping[str, tuple[Kind, type[Signed]]] = {
 _REMEMBERED = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """What came of looking at a stored record. `operator` is the key that signed it, "" where none did."""
+
+    stored: bytes
+    digest: str
+    operator: str
+    content: Mapping[str, Any]
+
+
 def change_bytes(kind: Kind, body: Mapping[str, Any]) -> bytes:
     """What an operator signs for a body of `target.changed`, `talent.changed` or `grant.changed` (JSON members)."""
     content = {name: value for name, value in body.items() if name != "signature"}
@@ -44,20 +57,26 @@ class Authority:
         self._origin = origin
         self._operators = operators
         self._verify = verify
-        self._verified: dict[str, bool] = {}
+        self._examined: dict[tuple[str, str], _Examined] = {}
 
     def get(self, table: str, key: str) -> Any | None:
-        value = self._facts.get(table, key)
-        if value is None or table not in _MODELS:
-            return value
-        return self._believed(table, key, value)
+        if table not in _MODELS:
+            return self._facts.get(table, key)
+        examined = self._believed(table, key)
+        return None if examined is None else dict(examined.content)
+
+    def stored(self, table: str, key: str) -> bytes | None:
+        if table not in _MODELS:
+            return self._facts.stored(table, key)
+        examined = self._believed(table, key)
+        return None if examined is None else dumps(dict(examined.content))
 
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
         rows = self._facts.scan(table, prefix)
         if table not in _MODELS:
             return rows
-        believed = ((key, self._believed(table, key, value)) for key, value in rows)
-        return [(key, value) for key, value in believed if value is not None]
+        believed = ((key, self._believed(table, key)) for key, _ in rows)
+        return [(key, dict(examined.content)) for key, examined in believed if examined is not None]
 
     def talent(self, talent: str) -> Talent:
         """Raises IF_ERR_TALENT_UNKNOWN, IF_ERR_TALENT_REVOKED."""
@@ -97,26 +116,31 @@ class Authority:
 
     def record(self, table: str, key: str) -> str:
         """Digest of the believed record behind a fact, "" where there is none: it changes when the record does."""
-        value = self._facts.get(table, key)
-        return "" if value is None or self._believed(table, key, value) is None else sha256(dumps(value))
+        examined = self._believed(table, key)
+        return "" if examined is None else examined.digest
 
-    def _believed(self, table: str, key: str, value: Mapping[str, Any]) -> dict[str, Any] | None:
-        kind, model = _MODELS[table]
-        digest = sha256(dumps(dict(value)))
-        holds = self._verified.get(digest)
-        if holds is None:
-            holds = self._check(kind, model, value)
-            if len(self._verified) >= _REMEMBERED:
-                self._verified.clear()
-            self._verified[digest] = holds
-        if not holds or value["operator"] not in self._operators():
+    def _believed(self, table: str, key: str) -> _Examined | None:
+        """The record under a fact, examined once for as long as it stands unchanged."""
+        stored = self._facts.stored(table, key)
+        if stored is None:
             return None
+        examined = self._examined.get((table, key))
+        if examined is None or examined.stored != stored:
+            examined = self._examine(table, key, stored)
+            if len(self._examined) >= _REMEMBERED:
+                self._examined.clear()
+            self._examined[table, key] = examined
+        return examined if examined.operator in self._operators() else None
+
+    def _examine(self, table: str, key: str, stored: bytes) -> _Examined:
+        kind, model = _MODELS[table]
+        value = orjson.loads(stored)
+        if not self._check(kind, model, value) or key != _name(table, value["value"]):
+            return _Examined(stored, "", "", {})  # not signed, or moved to where it says nothing
         content = dict(value["value"])
-        if key != _name(table, content):
-            return None  # moved to where it says nothing
         if table == "talent":
             content["revoked"] = value["change"] == "revoked"
-        return content
+        return _Examined(stored, sha256(stored), value["operator"], content)
 
     def _check(self, kind: Kind, model: type[Signed], value: Mapping[str, Any]) -> bool:
         try:

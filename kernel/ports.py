@@ -196,6 +196,10 @@ class Facts(Protocol):
 
     def get(self, table: str, key: str) -> Any | None: ...
 
+    def stored(self, table: str, key: str) -> bytes | None:
+        """The same as canonical JSON: equal bytes as long as the fact stands unchanged."""
+        ...
+
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
         """Pairs (key, value) in order of key."""
         ...

@@ -14,8 +14,20 @@ from infrafabric.kernel.words.entries import BODIES, Body, Fact, Kind
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.store import Reader, Row, StoreDamaged, StoredFact
 
-__all__ = ["StoreFacts", "body_bytes", "decode", "fold", "members_of", "project_facts", "stored_fact", "words"]
+__all__ = [
+    "KeptFacts",
+    "StoreFacts",
+    "body_bytes",
+    "decode",
+    "fold",
+    "members_of",
+    "project_facts",
+    "stored_fact",
+    "words",
+]
 
+FACTS_KEPT = 4_096
+"""By `KeptFacts`: those of some hundred targets and talents, and of the actions under way."""
 _PLAIN = frozenset({str, bool, int})
 _PLAIN_BODIES: dict[type[Body], bool] = {}
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER  # integers beyond 2^53-1 are refused
@@ -29,10 +41,17 @@ class StoreFacts:
 
     def get(self, table: str, key: str) -> Any | None:
         """Raises IF_ERR_LOG_DAMAGED when the store cannot read it."""
+        value = self.stored(table, key)
         try:
-            value = self._reader().fact(table, key)
             return None if value is None else orjson.loads(value)
-        except (StoreDamaged, orjson.JSONDecodeError) as error:
+        except orjson.JSONDecodeError as error:
+            raise _unreadable(table, error) from error
+
+    def stored(self, table: str, key: str) -> bytes | None:
+        """Raises IF_ERR_LOG_DAMAGED when the store cannot read it."""
+        try:
+            return self._reader().fact(table, key)
+        except StoreDamaged as error:
             raise _unreadable(table, error) from error
 
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
@@ -41,6 +60,35 @@ class StoreFacts:
             return [(key, orjson.loads(value)) for key, value in self._reader().facts(table, prefix)]
         except (StoreDamaged, orjson.JSONDecodeError) as error:
             raise _unreadable(table, error) from error
+
+
+class KeptFacts(StoreFacts):
+    """Facts of the process that writes the log, which keeps those that were asked for: nobody else changes them.
+
+    Used in one thread, that of the loop. Whoever delivers a commit says what it changed before anyone is told of it.
+    """
+
+    def __init__(self, reader: Callable[[], Reader]) -> None:
+        super().__init__(reader)
+        self._kept: dict[tuple[str, str], bytes | None] = {}
+
+    def stored(self, table: str, key: str) -> bytes | None:
+        pair = (table, key)
+        if pair in self._kept:
+            return self._kept[pair]
+        value = super().stored(table, key)
+        if len(self._kept) >= FACTS_KEPT:
+            self._kept.clear()
+        self._kept[pair] = value
+        return value
+
+    def changed(self, pairs: Iterable[tuple[str, str]] | None) -> None:
+        """A commit set or removed these; None where it may have been any."""
+        if pairs is None:
+            self._kept.clear()
+            return
+        for pair in pairs:
+            self._kept.pop(pair, None)
 
 
 def _unreadable(table: str, error: Exception) -> FabricError:

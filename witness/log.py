@@ -19,7 +19,7 @@ from infrafabric.kernel.ports import Appended, Entry, Project
 from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, Kind, OriginOpened, erased_key
 from infrafabric.witness.audit import Report
 from infrafabric.witness.checkpoint import SignedCheckpoint
-from infrafabric.witness.facts import body_bytes, decode, members_of, words
+from infrafabric.witness.facts import KeptFacts, body_bytes, decode, members_of, words
 from infrafabric.witness.leaf import ACTION
 from infrafabric.witness.limits import Limits
 from infrafabric.witness.note import Signer, Verifier, check_name
@@ -52,6 +52,7 @@ class WitnessLog(LogReading):
         development: bool,
     ) -> None:
         super().__init__(store.reader, signer.public, development=development, limits=limits)
+        self._facts = self._kept_facts = KeptFacts(lambda: self._reader)
         self._store, self._slots, self._writer = store, slots, writer
         self._project, self._pseudonym_key = project, pseudonym_key
         self._origin, self._head, self._stopped = start.origin, start.head, start.stopped
@@ -223,7 +224,8 @@ class WitnessLog(LogReading):
                 waiting += more
             for batch in self._batches(waiting):
                 outcomes = self._writer.commit([submission for submission, _, _ in batch])
-                if not self._tell(self._deliver, batch, outcomes, self._writer.head, self._writer.stopped):
+                writer = self._writer
+                if not self._tell(self._deliver, batch, outcomes, writer.head, writer.stopped, writer.changed):
                     return
 
     def _batches(self, waiting: list[_Waiting]) -> Sequence[list[_Waiting]]:
@@ -254,8 +256,9 @@ class WitnessLog(LogReading):
         outcomes: list[Outcome],
         head: SignedCheckpoint | None,
         stopped: FabricError | None,
+        changed: Sequence[tuple[str, str]] | None,
     ) -> None:
-        self._settle(head, stopped)
+        self._settle(head, stopped, changed)
         for (_, future, size), outcome in zip(batch, outcomes, strict=True):
             self._pending_bytes -= size
             if future.done():  # its caller was cancelled; the entry stays
@@ -265,7 +268,10 @@ class WitnessLog(LogReading):
             else:
                 future.set_result(outcome)
 
-    def _settle(self, head: SignedCheckpoint | None, stopped: FabricError | None) -> None:
+    def _settle(
+        self, head: SignedCheckpoint | None, stopped: FabricError | None, changed: Sequence[tuple[str, str]] | None
+    ) -> None:
+        self._kept_facts.changed(changed)
         self._head, self._stopped = head, stopped
         if head is not None:
             self._origin = head.origin
@@ -279,7 +285,7 @@ class WitnessLog(LogReading):
         future: asyncio.Future[T] = self._loop.create_future()
 
         def finish(result: T | None, error: Exception | None, head: SignedCheckpoint | None) -> None:
-            self._settle(head, self._writer.stopped)
+            self._settle(head, self._writer.stopped, None)
             if future.done():
                 return
             if error is not None:

@@ -106,6 +106,8 @@ class Writer:
         self._actors: dict[str, str] = {}
         self._sequence: dict[str, int] = {}
         self._released = False
+        self.changed: Sequence[tuple[str, str]] | None = ()
+        """Table and key of the facts that the last commit changed; None where it may be any."""
         self._opened_reader: Reader | None = None
 
     @property
@@ -123,6 +125,7 @@ class Writer:
     def commit(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Append them in one transaction, those apart that must be refused. Never raises; after a failure of which the
         outcome is unknown it stops."""
+        self.changed = ()
         if self.stopped is not None:
             return [self.stopped] * len(submissions)
         try:
@@ -135,6 +138,7 @@ class Writer:
                 if closing:
                     outcomes |= self._write_or_make_room(closing)
         except Exception as error:  # whatever it was, memory and store may differ now
+            self.changed = None
             self.stopped = FabricError(Code.LOG_STOPPED, f"appending failed: {error}")
             self.stopped.__cause__ = error
             return [self.stopped] * len(submissions)
@@ -270,6 +274,8 @@ class Writer:
             )
         )
         self._slots.write(head.note)
+        # What is erased takes facts along that no list here names.
+        self.changed = None if batch.erasures or batch.begins_origin else [fact[:2] for fact in batch.facts]
         self._frontier, self.head = growth.frontier, head
         self._sequence.update(batch.sequence)
         if len(self._sequence) > ACTORS_KEPT:

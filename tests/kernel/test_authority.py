@@ -11,6 +11,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from infrafabric.kernel.authority import Authority, change_bytes
+from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import project
@@ -28,6 +29,10 @@ class MemoryFacts:
 
     def get(self, table: str, key: str) -> Any | None:
         return self.rows.get((table, key))
+
+    def stored(self, table: str, key: str) -> bytes | None:
+        value = self.rows.get((table, key))
+        return None if value is None else dumps(value)
 
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
         return sorted((k, v) for (t, k), v in self.rows.items() if t == table and k.startswith(prefix))

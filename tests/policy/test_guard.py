@@ -30,6 +30,10 @@ class Tables:
     def get(self, table: str, key: str) -> Any | None:
         return self.rows.get((table, key))
 
+    def stored(self, table: str, key: str) -> bytes | None:
+        value = self.rows.get((table, key))
+        return None if value is None else dumps(value)
+
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
         return [(key, value) for (name, key), value in self.rows.items() if name == table and key.startswith(prefix)]
 

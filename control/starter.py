@@ -56,8 +56,9 @@ class Lamp(Adapter):
         now, wanted = state["brightness"], intent["brightness"]
         if state.get("broken"):
             raise Refuse("the lamp says that it is broken")
+        seen = {"brightness": now}  # an undo compares it, so that it never overwrites another hand
         if now == wanted:
-            return Plan()
+            return Plan(observed=seen)
         change = Change(
             "set",
             {"brightness": wanted},
@@ -66,7 +67,7 @@ class Lamp(Adapter):
             inverse=Call("set", {"brightness": now}),
             summary=f"brightness {now} to {wanted}",
         )
-        return Plan([change])
+        return Plan([change], observed=seen)
 '''
 
 TEST = '''\

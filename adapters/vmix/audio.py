@@ -3,6 +3,9 @@
 Volumes are fader positions in whole steps, as `SetVolume` takes them. vMix reports amplitude, so a position is
 recovered by the fourth root and compared within half a step; a fader that stands between two steps is put back to the
 nearer one. Balance is taken to two places.
+
+What was observed holds the fields that the intent names, the fader to a tenth of a step: so that a hand which moved it
+by less than a step is told from what the action left.
 """
 
 from typing import Any
@@ -23,7 +26,7 @@ class Audio(Adapter):
             item = state.find(intent["input"])
             if not item.has_audio:
                 raise Refuse(f"input {item} has no audio")
-            return Plan(_input_changes(intent, item))
+            return Plan(_input_changes(intent, item), observed=_seen(intent, item, item.key))
         buses = state.buses()
         name = intent["bus"]
         _refuse_fields(intent, INPUT_ONLY, "a bus")
@@ -31,7 +34,7 @@ class Audio(Adapter):
             _refuse_fields(intent, ("solo", *BUS_ONLY), "the master")
         if name not in buses:
             raise Refuse(f"bus {name} is not switched on in vMix; it shows {', '.join(buses)}")
-        return Plan(_bus_changes(intent, name, buses[name]))
+        return Plan(_bus_changes(intent, name, buses[name]), observed=_seen(intent, buses[name], name))
 
 
 def _input_changes(intent: dict[str, Any], item: Input) -> list[Change]:
@@ -110,6 +113,15 @@ class _Changes:
                 summary=f"{self._strip}: {field} {_said(now)} to {_said(wanted)}",
             )
         )
+
+
+def _seen(intent: dict[str, Any], strip: "Input | Bus", name: str) -> dict[str, Any]:
+    """The strip as it stands, in what the intent names."""
+    fields = [field for field in ("muted", "balance", "buses", "solo", "send_to_master") if field in intent]
+    seen: dict[str, Any] = {"strip": name, **{field: getattr(strip, field) for field in fields}}
+    if "volume" in intent:
+        seen["volume"] = None if strip.fader is None else round(strip.fader, 1)
+    return seen
 
 
 def _said(value: Any) -> str:

@@ -15,12 +15,14 @@ class Output(Adapter):
     async def plan(self, intent: dict[str, Any], host: Host) -> Plan:
         state = await read_state(host)
         changes = []
+        seen: dict[str, bool] = {}
         for field, (start, stop) in EFFECTS.items():
             if field not in intent:
                 continue
             now, wanted = _running(state, field), intent[field]
             if now is None:
                 raise Refuse(f"this vMix does not say whether {_named(field)} runs, only that some stream does")
+            seen[field] = now
             if now == wanted:
                 continue
             inverse = Call(stop) if wanted else Call(start) if field in RESUMABLE else None
@@ -33,7 +35,7 @@ class Output(Adapter):
                     summary=f"{'start' if wanted else 'stop'} {_named(field)}",
                 )
             )
-        return Plan(changes)
+        return Plan(changes, observed=seen)
 
 
 EFFECTS = {

@@ -20,9 +20,12 @@ class Overlay(Adapter):
         if channel not in overlays:
             raise Refuse(f"this vMix has no overlay channel {channel}; it shows {', '.join(map(str, overlays))}")
         shown = overlays[channel]
+        previewed = state.overlay_previews().get(channel)
         wanted = None if intent["input"] is None else state.find(intent["input"])
+        # An overlay that waits on the preview is another hand's too: showing or taking off would end it.
+        seen = {"shown": shown.key if shown else OFF, "previewed": previewed.key if previewed else OFF}
         if wanted is shown:
-            return Plan()
+            return Plan(observed=seen)
         name = f"overlay {channel}"
         call = _setting(channel, wanted)
         change = Change(
@@ -33,7 +36,7 @@ class Overlay(Adapter):
             inverse=_setting(channel, shown),
             summary=f"{name}: take {shown} off" if wanted is None else f"{name}: show {wanted}",
         )
-        return Plan([change])
+        return Plan([change], observed=seen)
 
 
 def _setting(channel: int, shown: "Input | None") -> Call:

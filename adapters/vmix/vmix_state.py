@@ -97,12 +97,19 @@ class State:
 
     def overlays(self) -> "dict[int, Input | None]":
         """What lies over the program, by channel. An overlay that is only previewed is not on program."""
-        shown: dict[int, Input | None] = {}
+        return self._overlays(previewed=False)
+
+    def overlay_previews(self) -> "dict[int, Input | None]":
+        """What lies on a channel on the preview only."""
+        return self._overlays(previewed=True)
+
+    def _overlays(self, *, previewed: bool) -> "dict[int, Input | None]":
+        found: dict[int, Input | None] = {}
         for element in self._root.findall("overlays/overlay"):
-            previewed = element.get("preview") == "True"
             number = _integer(element.get("number", ""), "an overlay's number")
-            shown[number] = None if previewed else self.by_number(element.text or "")
-        return shown
+            here = (element.get("preview") == "True") is previewed
+            found[number] = self.by_number(element.text or "") if here else None
+        return found
 
     def buses(self) -> "dict[str, Bus]":
         """The master under `master`, the buses that are switched on under their letters."""

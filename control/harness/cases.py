@@ -94,12 +94,21 @@ class CaseRun:
             left = await bench.until_converged(case.intent, settle)
             remains = f"after {settle:g} s there remains {_said([change.effect for change in left.changes])}"
             findings.judge("converges", not left.changes, "nothing is left to do", remains, name)
+            self._observed(plan, left, name)
         else:
             findings.judge(
                 "converges", len(applied.changes) == 1, "the act was performed", "no act was performed", name
             )
         await self._repeat(case, bench, applied)
         await self._restore(case, bench, plan, applied, before)
+
+    def _observed(self, plan: Plan, left: Plan, name: str) -> None:
+        """What an undo compares must be there before the act and after it, when nothing is left to do."""
+        if not any(change.inverse for change in plan.changes):
+            return
+        silent = [what for what, made in (("the plan", plan), ("the empty plan", left)) if made.observed is None]
+        said = f"{' and '.join(silent)} gives no `observed`: an undo could overwrite what another hand did since"
+        self.findings.judge("observed-told", not silent, "an undo can tell another hand's work", said, name)
 
     async def _repeat(self, case: Case, bench: Bench, applied: Applied) -> None:
         """Send what is declared repeatable a second time."""

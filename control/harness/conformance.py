@@ -11,6 +11,7 @@
 | plan-reads-only | planning leaves the peer as it was |
 | dry-run-writes-nothing | nor does a dry run write |
 | converges | of a state: after the apply, planning finds nothing left to do |
+| observed-told | of a state: a plan that can be taken back gives `observed`, and so does the empty one after it |
 | inverse-restores | the inverses, newest first, bring the peer back to where it was |
 | irreversible-declared | a write without an inverse is declared destructive |
 | repeatable | what is declared repeatable can be sent again without altering anything |

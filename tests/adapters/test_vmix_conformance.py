@@ -20,7 +20,7 @@ def assert_conforms(report: Report, manifest: str) -> None:
     assert report.failures == ()
     assert report.passed
     passed = {finding.rule for finding in report.findings if finding.verdict is Verdict.PASS}
-    assert {"converges", "inverse-restores", "repeatable", "refused", "effects-reached"} <= passed
+    assert {"converges", "observed-told", "inverse-restores", "repeatable", "refused", "effects-reached"} <= passed
     assert {finding.rule for finding in report.skipped} <= {"inverse-restores"}
     assert {finding.case for finding in report.skipped} == CANNOT_BE_UNDONE.get(manifest, set())
 

@@ -25,11 +25,12 @@ class Cutter(Adapter):
         text = (await host.read("state")).text
         now, wanted = re.search(r"<active>([0-9]+)<", text)[1], intent["input"]
         if now == wanted:
-            return Plan()
+            return Plan(observed=now)
         if f' number="{wanted}" ' not in text:
             raise Refuse(f"there is no input {wanted}")
         before, after = {"program": now}, {"program": wanted}
-        return Plan([Change("cut", {"Input": wanted}, before, after, inverse=Call("cut", {"Input": now}))])
+        change = Change("cut", {"Input": wanted}, before, after, inverse=Call("cut", {"Input": now}))
+        return Plan([change], observed=now)
 """
 
 MANIFEST: dict[str, Any] = {
@@ -119,7 +120,8 @@ async def test_an_honest_adapter_passes_every_rule(author: Author) -> None:
     assert (report.capability, report.version, report.skipped) == ("vmix.cutter", "0.1.0", ())
     assert {finding.rule for finding in report.findings} == {
         "manifest", "hazards", "intent-closed", "plan-valid", "plan-deterministic", "plan-reads-only",
-        "dry-run-writes-nothing", "converges", "inverse-restores", "repeatable", "refused", "effects-reached",
+        "dry-run-writes-nothing", "converges", "observed-told", "inverse-restores", "repeatable", "refused",
+        "effects-reached",
     }  # fmt: skip
     assert json.loads(json.dumps(report.as_json()))["passed"] is True
 
@@ -156,6 +158,14 @@ def toggle_called_repeatable(author: Author) -> None:
     author.manifest["effects"]["cut"]["query"] = {"Function": "Cut"}
     author.swap('"cut", {"Input": wanted}, before', '"cut", {}, before')
     author.swap('Call("cut", {"Input": now})', 'Call("cut")')
+
+
+def silent_about_what_it_saw(author: Author) -> None:
+    author.swap("Plan([change], observed=now)", "Plan([change])")
+
+
+def silent_once_nothing_is_to_do(author: Author) -> None:
+    author.swap("Plan(observed=now)", "Plan()")
 
 
 def destructive_without_hazard(author: Author) -> None:
@@ -255,6 +265,8 @@ def effect_that_its_driver_cannot_perform(author: Author) -> None:
         (changes_twice, "plan-valid"),
         (effect_that_does_nothing, "converges"),
         (inverse_that_forgets_the_preview, "inverse-restores"),
+        (silent_about_what_it_saw, "observed-told"),
+        (silent_once_nothing_is_to_do, "observed-told"),
         (no_inverse, "irreversible-declared"),
         (toggle_called_repeatable, "repeatable"),
         (destructive_without_hazard, "hazards"),

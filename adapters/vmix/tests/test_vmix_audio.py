@@ -62,7 +62,7 @@ def test_buses_are_the_whole_set(plan: Any) -> None:
 
 def test_balance_is_taken_to_two_places(plan: Any, studio: Studio) -> None:
     studio.inputs[5].balance = 0.251
-    assert plan(input="Music", balance=0.25) == Plan()
+    assert not plan(input="Music", balance=0.25)
     (change,) = plan(input="Music", balance=-1)
     assert change.inverse.args["Value"] == 0.25
 
@@ -113,3 +113,27 @@ def test_intents_outside_the_schema_are_refused(plan: Any, intent: dict[str, Any
 def test_whatever_the_audience_hears_is_live_output(audio_manifest: Manifest) -> None:
     quiet = {name for name, effect in audio_manifest.effects.items() if "live-output" not in effect.hazards}
     assert quiet == {"state", "solo", "unsolo", "solo_bus", "unsolo_bus"}
+
+
+def test_what_is_seen_is_what_the_intent_names_also_where_nothing_is_to_do(plan: Any, studio: Studio) -> None:
+    key = studio.inputs[5].key
+    assert plan(input="Music", muted=True).observed == {"strip": key, "muted": False}
+    made = plan(input="Music", volume=60, balance=0, buses=["M", "A"], solo=False)
+    seen = {"strip": key, "volume": 60.0, "balance": 0.0, "buses": ["M", "A"], "solo": False}
+    assert (made.changes, made.observed) == ((), seen)
+    assert plan(bus="B", send_to_master=False).observed == {"strip": "B", "send_to_master": False}
+    assert plan(bus="master", volume=100).observed == {"strip": "master", "volume": 100.0}
+
+
+@given(st.integers(1, 100), st.sampled_from([-0.4, -0.2, -0.1, 0.1, 0.2, 0.4]))
+def test_a_hand_s_move_within_a_step_is_seen(step: int, by: float) -> None:
+    studio = standard_show()
+
+    def look(fader: float) -> Plan:
+        studio.inputs[5].volume = fader
+        return play(Audio, {"input": "Music", "volume": step}, {"state": studio.document(0)}).plan
+
+    assert look(step).observed == look(step).observed == {"strip": studio.inputs[5].key, "volume": step}
+    moved = look(min(step + by, 99.7))
+    assert not moved
+    assert moved.observed != look(step).observed

@@ -73,3 +73,10 @@ def test_what_ends_a_file_or_a_broadcast_is_destructive(output_manifest: Manifes
 def test_nothing_toggles(output_manifest: Manifest) -> None:
     functions = {str(effect.query.get("Function", "")) for effect in output_manifest.effects.values()}
     assert not {name for name in functions if name.startswith("StartStop")}
+
+
+def test_what_is_seen_is_what_the_intent_names_also_where_nothing_is_to_do(plan: Any, studio: Studio) -> None:
+    studio.streams[1] = True
+    assert plan(recording=True, stream_2=True).observed == {"recording": False, "stream_2": True}
+    assert plan(stream_2=True).observed == {"stream_2": True}
+    assert not plan(stream_2=True)

@@ -40,13 +40,13 @@ def test_another_input_is_put_back_by_its_key(plan: Any, studio: Studio) -> None
 
 def test_nothing_to_do(plan: Any, studio: Studio) -> None:
     studio.overlays[0].shown = studio.inputs[3]
-    assert plan(1, "4") == Plan()
-    assert plan(2, None) == Plan()
+    assert not plan(1, "4")
+    assert not plan(2, None)
 
 
 def test_an_overlay_on_preview_only_counts_as_off(plan: Any, studio: Studio) -> None:
     studio.overlays[0].shown, studio.overlays[0].preview = studio.inputs[3], True
-    assert plan(1, None) == Plan()
+    assert not plan(1, None)
     assert [change.effect for change in plan(1, "Lower Third")] == ["in_1"]
 
 
@@ -65,3 +65,13 @@ def test_channels_are_numbers_from_1_to_8(plan: Any, channel: Any) -> None:
 def test_no_function_that_toggles_is_declared(overlay_manifest: Manifest) -> None:
     functions = {effect.query["Function"] for effect in overlay_manifest.effects.values() if not effect.is_read}
     assert functions == {f"OverlayInput{n}{verb}" for n in range(1, 9) for verb in ("In", "Out")}
+
+
+def test_what_is_seen_tells_another_hand_s_preview(plan: Any, studio: Studio) -> None:
+    overlay, key = studio.overlays[0], studio.inputs[3].key
+    off = plan(1, None)
+    assert (off.changes, off.observed) == ((), {"shown": "off", "previewed": "off"})
+    overlay.shown, overlay.preview = studio.inputs[3], True
+    assert plan(1, None).observed == {"shown": "off", "previewed": key}
+    overlay.preview = False
+    assert plan(1, "Lower Third").observed == plan(1, None).observed == {"shown": key, "previewed": "off"}

@@ -30,7 +30,7 @@ class Tree:
 
     def __init__(self, source: Hashes) -> None:
         self._source = source
-        self._tiles: OrderedDict[tuple[int, int, int], list[list[bytes]]] = OrderedDict()
+        self._tiles: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def frontier(self, size: int) -> Frontier:
         nodes = []
@@ -97,23 +97,28 @@ class Tree:
         return layers[row][index & ((1 << (8 - row)) - 1)]
 
     def _layers(self, tile_level: int, tile: int, size: int) -> list[list[bytes]]:
-        """A tile's hashes, and above them the nodes that they complete."""
+        """A tile's hashes, and above them the nodes that they complete.
+
+        A tile that was kept may hold more than `size` has: a complete node never changes. One that holds less grows.
+        """
         complete = size >> (8 * tile_level)
         width = min(_WIDTH, complete - tile * _WIDTH)
-        key = (tile_level, tile, width)
+        key = (tile_level, tile)
         layers = self._tiles.get(key)
-        if layers is not None:
+        if layers is None:
+            layers = self._tiles[key] = [[] for _ in range(9)]
+            if len(self._tiles) > TILES_KEPT:
+                self._tiles.popitem(last=False)
+        else:
             self._tiles.move_to_end(key)
-            return layers
-        start = tile * _WIDTH
-        hashes = list(self._source.hashes(8 * tile_level, start, start + width))
-        if len(hashes) != width or any(type(hash_) is not bytes or len(hash_) != 32 for hash_ in hashes):
-            raise FabricError(Code.LOG_DAMAGED, f"tile {tile} of level {tile_level} lacks hashes")
-        layers = [hashes]
-        while len(layers) < 9:
-            below = layers[-1]
-            layers.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
-        self._tiles[key] = layers
-        if len(self._tiles) > TILES_KEPT:
-            self._tiles.popitem(last=False)
+        have = len(layers[0])
+        if have < width:
+            first = tile * _WIDTH
+            hashes = self._source.hashes(8 * tile_level, first + have, first + width)
+            if len(hashes) != width - have or any(type(hash_) is not bytes or len(hash_) != 32 for hash_ in hashes):
+                raise FabricError(Code.LOG_DAMAGED, f"tile {tile} of level {tile_level} lacks hashes")
+            layers[0] += hashes
+            for below, above in zip(layers, layers[1:], strict=False):
+                for at in range(2 * len(above), len(below) - 1, 2):
+                    above.append(node_hash(below[at], below[at + 1]))
         return layers

@@ -33,12 +33,15 @@ class AnchorReport:
     """Sizes of the anchored trees, each the beginning of this one."""
 
 
-def write(head: SignedCheckpoint, directory: Path) -> Path:
+def write(head: SignedCheckpoint, directory: Path, *, make: bool = True) -> Path:
     """Write a checkpoint into `directory`; the file, also where the same checkpoint stood there before.
+
+    The directory is made, if `make`, where it is not there.
 
     Raises IF_ERR_ANCHOR_EXISTS when the directory holds another root, or another log, of this size.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    if make:
+        directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{head.size:020d}{_SUFFIX}"
     new = directory / f".{path.name}.{os.getpid()}.new"
     try:

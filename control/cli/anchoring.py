@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from infrafabric.control.anchor_place import LASTING
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["anchor_every", "parse_every"]
 
 _EVERY = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LASTING = frozenset({Code.FILE_UNWRITABLE, Code.BUSY})
 
 
 def parse_every(text: str) -> int:
@@ -26,27 +26,28 @@ def parse_every(text: str) -> int:
     return seconds
 
 
-def anchor_every(seconds: int, write: Callable[[], Path], say: Callable[[str], None]) -> None:
-    """Call `write` at once and then every `seconds`, until SIGINT or SIGTERM.
+def anchor_every(seconds: int, write: Callable[[], Path], say: Callable[[str], None]) -> list[Path]:
+    """The anchors written: call `write` at once and then every `seconds`, until SIGINT or SIGTERM.
 
     A place that cannot be written, or a log that is busy, is told to `say` and tried again. Any other error ends it.
     """
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    last: Path | None = None
+    written: list[Path] = []
     try:
         while not ended.is_set():
             try:
                 path = write()
             except FabricError as error:
-                if error.code not in _LASTING:
+                if error.code not in LASTING:
                     raise
                 say(f"{error.code.value}: {error.message}; trying again in {seconds} s")
             else:
-                if path != last:
+                if path not in written[-1:]:
                     say(f"anchored in {path}")
-                last = path
+                    written.append(path)
             ended.wait(seconds)
+        return written
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -192,19 +192,25 @@ def export(shell: Shell, folder: Path) -> None:
 def anchor(shell: Shell, folder: Path, every: str | None) -> None:
     """Write the latest checkpoint to a directory, best on another machine, where it is never overwritten.
 
-    With --every it goes on beside a working kernel until SIGINT or SIGTERM. A directory that cannot be written is told
-    of and tried again.
+    With --every it goes on beside a working kernel until SIGINT or SIGTERM. The directory must be there then: one that
+    is not, or cannot be written, is told of and tried again.
     """
+    if every is not None:
+        from infrafabric.control.anchor_place import AnchorPlace
+        from infrafabric.control.cli.anchoring import anchor_every, parse_every
+
+        place = AnchorPlace(folder)
+        written = anchor_every(
+            parse_every(every), lambda: look(shell, lambda house: place.write(house.reading)), shell.say
+        )
+        shape = {"anchors": [str(path) for path in written]}
+        shell.result(shape, lambda console: console.print(f"{len(written)} anchors in {folder}", soft_wrap=True))
+        return
 
     def write(house: House) -> Path:
         with shell.writing(folder):
             return house.reading.anchor(folder)
 
-    if every is not None:
-        from infrafabric.control.cli.anchoring import anchor_every, parse_every
-
-        anchor_every(parse_every(every), lambda: look(shell, write), shell.say)
-        return
     path = look(shell, write)
     shell.result({"anchor": str(path)}, lambda console: console.print(f"anchored in {path}", soft_wrap=True))
 

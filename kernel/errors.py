@@ -112,6 +112,9 @@ class Code(StrEnum):
     TRUST_EXPIRED = _code("TRUST_EXPIRED", 403, "The trust set has expired.", "`ifctl trust renew --why \"…\"` with the root keys.")
     TRUST_THRESHOLD = _code("TRUST_THRESHOLD", 403, "Too few root keys signed the trust set.", "Have more of the root key holders sign it.")
     TRUST_SIGNER = _code("TRUST_SIGNER", 403, "That key is no root key of the trust set.", "Sign with a root key of the present or the next trust set.")
+    GRACE_INVALID = _code("GRACE_INVALID", 403, "The grace is malformed, or was given for another trust set or another log.", "Renew the trust set with the root keys, or give a fresh grace: `ifctl trust grace`.")
+    GRACE_TOO_LONG = _code("GRACE_TOO_LONG", 403, "The grace would reach too far beyond the trust set's expiry.", "Let it end sooner, and renew the trust set with the root keys until then.")
+    GRACE_EMPTY = _code("GRACE_EMPTY", 403, "Nothing is loaded that a grace could cover.", "Renew the trust set with the root keys; a grace lets nothing new run.")
     OPERATOR_UNKNOWN = _code("OPERATOR_UNKNOWN", 403, "The home's operator key is not one that the trust set names.", "Have the root keys' holders name it in the trust set.")
 
     # --- the sandbox

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -19,7 +19,7 @@ from infrafabric.registry.bundle import Bundle
 from infrafabric.registry.entitlement import Claim, Entitlement, entitle, entitled_publisher
 from infrafabric.registry.store import BundleStore
 from infrafabric.registry.trust import Trusted
-from infrafabric.registry.trust_expiry import Grace, check_expiry
+from infrafabric.registry.trust_expiry import Given, check_expiry
 
 __all__ = ["AdapterRegistry", "Listed", "Unload", "precedence"]
 
@@ -67,7 +67,7 @@ class AdapterRegistry:
     """
 
     def __init__(
-        self, store: BundleStore, trusted: Trusted | None, *, now: Callable[[], datetime], grace: Grace | None = None
+        self, store: BundleStore, trusted: Trusted | None, *, now: Callable[[], datetime], grace: Given | None = None
     ) -> None:
         self._store = store
         self._trusted = trusted
@@ -142,13 +142,11 @@ class AdapterRegistry:
     def examine(self, bundle: Bundle) -> Entitlement:
         """Why a bundle could be loaded if it were installed; raises the reason why not."""
         trusted = self._present()
-        entitlement = entitle(trusted.trust, _claim(bundle))
-        check_expiry(trusted, self._now(), digest=bundle.digest, grace=self._grace)
-        return entitlement
+        return self._in_time(trusted, bundle.digest, entitle(trusted.trust, _claim(bundle)))
 
     # --- change -----------------------------------------------------------------------------------------------
 
-    def update_trust(self, trusted: Trusted, grace: Grace | None = None) -> tuple[Unload, ...]:
+    def update_trust(self, trusted: Trusted, grace: Given | None = None) -> tuple[Unload, ...]:
         """Judge by another trust set from now on. Returns what was handed out and may not run any more.
 
         The caller drops those instances and records `adapter.unloaded`; `recheck` refuses them from now on. Raises
@@ -238,8 +236,12 @@ class AdapterRegistry:
             entitlement = self._entitlements[digest] = self._judged(trusted, digest)
         if isinstance(entitlement, FabricError):
             raise FabricError(entitlement.code, entitlement.message, remedy=entitlement.remedy)
-        check_expiry(trusted, self._now(), digest=digest, grace=self._grace)
-        return entitlement
+        return self._in_time(trusted, digest, entitlement)
+
+    def _in_time(self, trusted: Trusted, digest: str, entitlement: Entitlement) -> Entitlement:
+        """The entitlement, which rests on the grace too once the set has expired. Raises IF_ERR_TRUST_EXPIRED."""
+        given = check_expiry(trusted, self._now(), digest=digest, given=self._grace)
+        return entitlement if given is None else replace(entitlement, records=(*entitlement.records, given.digest))
 
     def _judged(self, trusted: Trusted, digest: str) -> Entitlement | FabricError:
         if digest in self._damaged:

@@ -206,10 +206,14 @@ def test_an_expired_trust_set_stops_all_but_what_a_grace_covers(press: Press) ->
     assert caught.value.code is Code.TRUST_EXPIRED
     assert refusal(registry).code is Code.TRUST_EXPIRED
     until = datetime(2027, 11, 23, tzinfo=UTC)
-    grace = read_grace(make_grace(trusted, [loaded.digest], until, "why", press.key("operator")), trusted)
-    assert registry.update_trust(trusted, grace) == ()
+    document = make_grace(trusted, "example.org/log", [loaded.digest], until, "why", press.key("operator"))
+    given = read_grace(document, trusted, "example.org/log")
+    assert registry.update_trust(trusted, given) == ()
     registry.recheck(capability)
-    assert registry.resolve(LAMP) is capability
+    under = registry.resolve(LAMP)
+    assert under.digest == capability.digest
+    assert under.records == (*capability.records, given.digest)
+    assert registry.resolve(LAMP) is under
     assert refusal(registry, "if://capability/lamp.desk").code is Code.TRUST_EXPIRED
 
 

@@ -1,4 +1,5 @@
-"""Builds the component of `python/1` from `guest/` and the SDK, offline, with componentize-py.
+"""Builds the component of `python/1` from `guest/` and the SDK, offline, with componentize-py, in two stages: the first
+makes lean bytecode (see `guest/lean.py`), the second the component from it.
 
 Loaded by `hatch_build.py` before InfraFabric is installed, so it imports the standard library alone. Builds are not
 reproducible byte by byte; what is run and recorded is named by the digest of the file that was built.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 __all__ = ["build_component"]
 
-_GUEST = ("adapter.wit", "entry.py", "loading.py", "prelude.py")
+_GUEST = ("adapter.wit", "entry.py", "lean.py", "lean.wit", "loading.py", "prelude.py")
 
 
 def build_component(root: Path) -> Path:
@@ -41,8 +42,11 @@ def build_component(root: Path) -> Path:
             (package / "__init__.py").touch()
         for source in sdk.glob("*.py"):
             shutil.copy(source, packaged / source.name)
-        built = app / "built.wasm"
-        _componentize(app, built)
+        _componentize(app / "lean.wit", "lean", app, "lean", app / "lean.wasm")
+        lean, built = app / "lean", app / "built.wasm"
+        if not (lean / "entry.pyc").exists() or not (lean / "json" / "__init__.pyc").exists():
+            raise RuntimeError("the first stage has not written the bytecode that the second is made from")
+        _componentize(app / "adapter.wit", "python-adapter", lean, "entry", built)
         beside = component.with_suffix(".wasm.tmp")
         shutil.copy(built, beside)
         beside.replace(component)
@@ -59,13 +63,13 @@ def _digest(root: Path, sources: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _componentize(app: Path, built: Path) -> None:
+def _componentize(wit: Path, world: str, folder: Path, entry: str, built: Path) -> None:
     # It would otherwise look for site-packages through VIRTUAL_ENV and whatever python is on PATH.
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PATH")}
     command = [sys.executable, "-c", "import sys, componentize_py; sys.exit(componentize_py.script())"]
     result = subprocess.run(
-        [*command, "-q", "-d", str(app / "adapter.wit"), "-w", "python-adapter", "componentize", "--stub-wasi"]
-        + ["-p", str(app), "-o", str(built), "entry"],
+        [*command, "-q", "-d", str(wit), "-w", world, "componentize", "--stub-wasi"]
+        + ["-p", str(folder), "-o", str(built), entry],
         env=environment,
         capture_output=True,
         text=True,

@@ -1,19 +1,23 @@
 """The guest of the runtime `python/1`: CPython and the SDK behind four exports that take and give strings."""
 
-import dataclasses
-import gc
-import json
-import math
-import random
-import xml.etree.ElementTree
+import sys
 
-import loading
-import prelude
-from componentize_py_types import Err
-from wit_world import WitWorld as World
+sys.path.insert(0, __file__.rpartition("/")[0])  # here is the lean form of the standard library, see lean.py
 
-from infrafabric.adapters.sdk import Adapter, Change, Host, Plan
-from infrafabric.adapters.sdk.steps import Steps, failure
+import dataclasses  # noqa: E402
+import gc  # noqa: E402
+import json  # noqa: E402
+import math  # noqa: E402
+import random  # noqa: E402
+import xml.etree.ElementTree  # noqa: E402
+
+import loading  # noqa: E402
+import prelude  # noqa: E402
+from componentize_py_types import Err  # noqa: E402
+from wit_world import WitWorld as World  # noqa: E402
+
+from infrafabric.adapters.sdk import Adapter, Change, Host, Plan  # noqa: E402
+from infrafabric.adapters.sdk.steps import Steps, failure  # noqa: E402
 
 MAX_OUTPUT = 4 << 20
 """Characters in one step. The kernel's own limit is lower and is what counts; this spares the guest's memory."""
@@ -132,7 +136,8 @@ def rehearse() -> None:
         while "request" in step:
             give(step)
             step = steps.resume({"ok": {"status": 200, "headers": {}, "body": "<a><b>é</b></a>"}})
-        assert "done" in step, step
+        if "done" not in step:  # no assert: the build leaves them out
+            raise RuntimeError(f"the rehearsal ended with {step}")
         give(step)
     dataclasses.make_dataclass("Warm", ["x"])(1)
     failure(ValueError("warm"))

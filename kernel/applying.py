@@ -36,6 +36,7 @@ class Applied:
         self.error: FabricError | None = None
         """What ended the apply before its end."""
         self.run: GuestRun | None = None
+        """The guest's apply, where it has one; as far as it came where it ended early."""
 
     @property
     def wrote(self) -> bool:
@@ -56,7 +57,12 @@ async def apply(journey: Journey, planned: Planned, applied: Applied) -> None:
                 "dry_run": dry_run,
             }
             run = await journey.parts.chassis.run(
-                journey.program, "apply", argument, seed=planned.seed, perform=performer.answer
+                journey.program,
+                "apply",
+                argument,
+                seed=planned.seed,
+                perform=performer.answer,
+                cut=performer.cut,
             )
             applied.run = run.recorded()
         else:
@@ -112,11 +118,21 @@ class _Performer:
             return await self._wait(request["wait"])
         return await self._reader.read(request.get("read"), request.get("args", {}))
 
+    def cut(self, run: GuestRun) -> None:
+        """Keep what a run that ended early had asked for, unless a secret stands in it."""
+        journey = self._journey
+        try:
+            refuse_secrets(journey, run.as_json(), "the run")
+        except FabricError:
+            return
+        self._applied.run = run
+
     async def perform(self, change_id: object) -> dict[str, Any]:
         """Perform one change. Raises where the guest asked for what it may not, or nothing is known of the write."""
         change = self._planned.plan.change(change_id) if isinstance(change_id, str) else None
         if change is None:
-            raise FabricError(Code.CHANGE_UNKNOWN, f"the plan holds no {str(change_id)[:60]}")
+            named = self._journey.parts.redactor.redact(str(change_id))[:60]
+            raise FabricError(Code.CHANGE_UNKNOWN, f"the plan holds no {named}")
         if change.id in self._asked:
             raise FabricError(Code.CHANGE_REPEATED, f"{change.id} was asked for twice")
         self._asked.add(change.id)

@@ -68,13 +68,14 @@ def _runs(
     if planned.run is not None:
         runs.append(("plan", planned.run, {"intent": intent}))
     closed = history.closed
-    if closed is not None and closed.apply_run is not None:
+    ending = closed or history.refused
+    if ending is not None and ending.apply_run is not None:
         argument = {
             "plan": planned.plan.as_json(),
             "intent": intent,
             "dry_run": received.purpose == "dry_run",
         }
-        runs.append(("apply", closed.apply_run, argument))
+        runs.append(("apply", ending.apply_run, argument))
     if closed is not None and closed.verify_run is not None:
         runs.append(("verify", closed.verify_run, {"intent": intent}))
     return runs

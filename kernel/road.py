@@ -272,8 +272,9 @@ async def _refuse(journey: Journey, error: FabricError, applied: Applied) -> Rep
             capability=journey.capability.manifest.id,
             undoes=journey.ask.undoes,
             idempotency_key=journey.ask.idempotency_key if retryable else "",
+            apply_run=applied.run,
         )
-        await journey.parts.log.append(journey.entry(Kind.ACTION_REFUSED, refused))
+        await _append_refusal(journey, refused)
         journey.passes(Station.REFUSED)
     elif not journey.ended and "unknown" not in applied.results.values():
         done = journey.capability.manifest.kind is CapabilityKind.EVENT and "answered" in applied.results.values()
@@ -290,6 +291,17 @@ async def _refuse(journey: Journey, error: FabricError, applied: Applied) -> Rep
         await _end(journey, closed)
     history = History.of(journey.action, journey.parts.log.entries(journey.action))
     return history.report(await journey.parts.log.receipt(journey.action))
+
+
+async def _append_refusal(journey: Journey, body: e.ActionRefused) -> None:
+    """Record a refusal; without the guest's transcript where that does not fit."""
+    try:
+        await journey.parts.log.append(journey.entry(Kind.ACTION_REFUSED, body))
+    except FabricError as error:
+        if error.code is not Code.TOO_LARGE or body.apply_run is None:
+            raise
+        body = body.model_copy(update={"apply_run": None})
+        await journey.parts.log.append(journey.entry(Kind.ACTION_REFUSED, body))
 
 
 async def _turned_away(

@@ -13,7 +13,7 @@ from typing import Any
 
 from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.chassis.cache import ComponentCache
-from infrafabric.kernel.chassis.drive import Drive, Loaded, Perform
+from infrafabric.kernel.chassis.drive import BY_CHANCE, Drive, Loaded, Perform, cut_off
 from infrafabric.kernel.chassis.link import WorkerGone
 from infrafabric.kernel.chassis.pool import Pool, PoolLimits
 from infrafabric.kernel.chassis.program import ChassisSettings, Op, Program, Run, RunLimits
@@ -204,11 +204,13 @@ class Chassis:
         seed: int,
         perform: Perform,
         limits: RunLimits | None = None,
+        cut: Callable[[GuestRun], None] | None = None,
     ) -> Run:
         """Run `plan` with `{"intent"}`, or `apply` with `{"plan", "intent", "dry_run"}`, in a fresh guest.
 
         `perform` answers each request with `{"ok": …}` or `{"error": {"code", "message"}}`; what it raises drops the
-        guest and is raised here. Cancelling drops the guest, too. `limits` may lower memory, not raise it.
+        guest and is raised here. Cancelling drops the guest, too. `limits` may lower memory, not raise it. `cut` is
+        told how far a run came that had begun and raises or is cancelled.
 
         Raises what `load` raises, IF_ERR_SANDBOX_{CPU,MEMORY,STACK,OUTPUT,REQUESTS,CRASHED,TRAP},
         IF_ERR_ADAPTER_{FAILED,REFUSED,PROTOCOL}, IF_ERR_AUTHORITY_CHANGED, and the code of an answer that the adapter
@@ -219,7 +221,12 @@ class Chassis:
             loaded = await self._load(program)
         call = {**argument, "op": op, "seed": seed}
         drive = Drive(self._pool, loaded, self._name(), op, call, limits or self._settings.limits, perform)
-        done = await drive.to_end()
+        try:
+            done = await drive.to_end()
+        except BaseException as error:
+            if cut is not None:
+                cut(cut_off(drive, seed, argument, error))
+            raise
         return Run(
             op=op,
             adapter=program.adapter,
@@ -234,6 +241,9 @@ class Chassis:
 
     async def replay(self, program: Program, argument: Mapping[str, Any], recorded: GuestRun) -> None:
         """Repeat a recorded run and compare each request and the end with what was recorded.
+
+        A run that ended early is followed up to there: it must ask for the same, and end with the same code where that
+        was the guest's own doing.
 
         Raises IF_ERR_REPLAY_DIVERGED naming the first difference; IF_ERR_REPLAY_UNAVAILABLE when adapter or component
         is not the one that ran then; what `load` raises.
@@ -253,21 +263,37 @@ class Chassis:
             nonlocal asked
             asked += 1
             if asked > len(recorded.requests):
+                if recorded.error in BY_CHANCE:
+                    raise _CameAsFar
                 raise FabricError(Code.REPLAY_DIVERGED, f"request {asked} was not made then: {dumps(request)[:200]!r}")
             if dict(recorded.requests[asked - 1]) != request:
                 raise FabricError(Code.REPLAY_DIVERGED, f"request {asked} is another one: {dumps(request)[:200]!r}")
             if asked > len(recorded.answers):
+                if recorded.error and asked == len(recorded.requests):
+                    raise _CameAsFar
                 raise FabricError(Code.REPLAY_DIVERGED, f"no answer to request {asked} was recorded")
             return dict(recorded.answers[asked - 1])
 
         try:
             run = await self.run(program, recorded.op, argument, seed=recorded.seed, perform=answer)
+        except _CameAsFar:
+            return
         except FabricError as error:
-            if error.code is Code.REPLAY_DIVERGED or not recorded.result:
+            if error.code is Code.REPLAY_DIVERGED or not (recorded.result or recorded.error):
                 raise
+            if recorded.error:
+                if asked == len(recorded.requests) and (error.code == recorded.error or recorded.error in BY_CHANCE):
+                    return
+                raise FabricError(
+                    Code.REPLAY_DIVERGED, f"the run ended with {recorded.error} then, now with: {error}"
+                ) from None
             raise FabricError(Code.REPLAY_DIVERGED, f"the run came to an end then, now to: {error}") from None
         if asked != len(recorded.requests):
             raise FabricError(Code.REPLAY_DIVERGED, f"it asked {asked} times; then {len(recorded.requests)} times")
+        if recorded.error and recorded.error not in BY_CHANCE:
+            raise FabricError(
+                Code.REPLAY_DIVERGED, f"the run ended with {recorded.error} then, and comes to an end now"
+            )
         if recorded.result and sha256(dumps(run.done)) != recorded.result:
             raise FabricError(Code.REPLAY_DIVERGED, "it asked for the same and ended with another answer")
 
@@ -279,6 +305,10 @@ class Chassis:
 
     def _name(self) -> str:
         return f"run-{next(self._runs)}"
+
+
+class _CameAsFar(Exception):
+    """A replay asked for all that was recorded of a run that ended early."""
 
 
 def _done(text: str) -> str:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.chassis.link import WorkerGone
 from infrafabric.kernel.chassis.pool import Pool, Seat, Worker
 from infrafabric.kernel.chassis.program import Op, Program, RunLimits
 from infrafabric.kernel.chassis.steps import Done, Request, failure, fault, parse_step
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.entries import GuestRun
 
-__all__ = ["Drive", "Loaded", "Perform"]
+__all__ = ["BY_CHANCE", "Drive", "Loaded", "Perform", "cut_off"]
 
 Perform = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 """Answers a request with `{"ok": …}` or `{"error": {"code", "message", "value"?}}`; what it raises ends the run."""
+
+BY_CHANCE = frozenset(
+    {
+        Code.SANDBOX_CPU,
+        Code.SANDBOX_CRASHED,
+        Code.SANDBOX_UNAVAILABLE,
+        Code.AUTHORITY_CHANGED,
+        Code.INTERRUPTED,
+        Code.INTERNAL,
+    }
+)
+"""Codes with which a run ends early at a moment that the guest alone does not determine."""
 
 _TRIES = 5
 """Seats that one run may lose between two answers before it is given up."""
@@ -97,6 +111,20 @@ class Drive:
         finally:
             self._loaded.drives.discard(self)
             self._leave()
+
+    def recorded(self, seed: int, argument: Mapping[str, Any], error: str) -> GuestRun:
+        """The run as far as it came."""
+        return GuestRun(
+            op=self._op,
+            adapter=self._loaded.program.adapter,
+            runtime=self._loaded.runtime,
+            seed=seed,
+            argument=sha256(dumps(argument)),
+            requests=tuple(self.requests),
+            answers=tuple(self.answers),
+            error=error,
+            cpu_us=round(self.cpu_ms * 1e3),
+        )
 
     def withdraw(self) -> None:
         """Drop the guest now. The run ends when what it waits for has answered."""
@@ -203,3 +231,12 @@ class Drive:
         if self._seat is not None:
             seat, self._seat = self._seat, None
             self._pool.release(seat)
+
+
+def cut_off(drive: Drive, seed: int, argument: Mapping[str, Any], error: BaseException) -> GuestRun:
+    """How far a run came that `error` ended, as entries keep it."""
+    if isinstance(error, FabricError):
+        code = error.code
+    else:
+        code = Code.INTERRUPTED if isinstance(error, asyncio.CancelledError) else Code.INTERNAL
+    return drive.recorded(seed, argument, code.value)

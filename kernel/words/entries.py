@@ -164,18 +164,6 @@ class ActionReceived(Body):
     """Action that this one takes back."""
 
 
-class ActionRefused(Body):
-    """The action ends here, before anything was written."""
-
-    station: str
-    code: str
-    message: str
-    capability: str = ""
-    undoes: str = ""
-    idempotency_key: str = ""
-    """Free again: nothing was written, and the same ask may succeed later."""
-
-
 class GuestRun(Word):
     """All that a guest run depended on, so that it can be replayed: feed `answers` back, compare `requests`."""
 
@@ -188,9 +176,25 @@ class GuestRun(Word):
     requests: tuple[Mapping[str, Any], ...]
     answers: tuple[Mapping[str, Any], ...]
     result: str = ""
-    """Digest of the final answer's canonical JSON."""
+    """Digest of the final answer's canonical JSON; "" where the run ended early."""
+    error: str = ""
+    """Code with which the run ended early. A last request without an answer is the one that it was ended at."""
     cpu_us: int = 0
     """CPU time of the guest, in microseconds."""
+
+
+class ActionRefused(Body):
+    """The action ends here, before anything was written."""
+
+    station: str
+    code: str
+    message: str
+    capability: str = ""
+    undoes: str = ""
+    idempotency_key: str = ""
+    """Free again: nothing was written, and the same ask may succeed later."""
+    apply_run: GuestRun | None = None
+    """The guest's apply as far as it came, where it had begun."""
 
 
 class ActionPlanned(Body):

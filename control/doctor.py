@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from infrafabric.control.home import Home
 from infrafabric.control.house import House, log_limits, open_house
+from infrafabric.control.log_time import log_time
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
 from infrafabric.kernel.chassis.chassis import Chassis
@@ -26,7 +26,6 @@ from infrafabric.kernel.words.names import product_of
 from infrafabric.keys.keystore import Keystore
 from infrafabric.keys.passphrase import Passphrase
 from infrafabric.registry.trust_expiry import expiry_warning
-from infrafabric.witness.leaf import parse_at
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.sqlite_reader import SqliteReader
 from infrafabric.witness.startup import examine
@@ -173,11 +172,10 @@ def _trust(house: House) -> Look:
 
 
 def _clock(house: House) -> Look:
-    last = parse_at(house.reading.entry(house.reading.size - 1).parsed.at) / 1000
-    behind = last - time.time()
-    if behind > house.settings.witness.clock_back_s:
-        return Look("clock", State.BAD, f"{behind:.0f} s behind the log's last entry", "Set the clock right.")
-    return Look("clock", State.GOOD, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}, not behind the log")
+    seen = log_time(house)
+    if seen.refusal is not None:
+        return _bad("clock", seen.refusal)
+    return Look("clock", State.GOOD, f"{seen.now}, in accord with the log")
 
 
 def _actions(house: House) -> Iterator[Look]:

@@ -89,6 +89,9 @@ class WitnessSettings(Section):
     clock_back_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
     """Seconds that the clock may run behind the last entry: small steps back are what time daemons do, more is a wrong
     clock."""
+    clock_ahead_s: Annotated[float, Field(ge=3_600, le=315_360_000)] = 30 * 86_400.0
+    """Seconds that the clock may be ahead of the last entry at start, and of the time that passed since then: a machine
+    that lay idle for weeks is usual; more is a date that a person confirms with `ifctl witness clock`."""
     disk_reserve_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 64 << 20
     """Free bytes below which no new work is taken, so that what is under way can still be recorded."""
     pending_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 32)] = 64 << 20

@@ -174,7 +174,7 @@ class Code(StrEnum):
     LOG_STOPPED = _code("LOG_STOPPED", 503, "The log takes no more entries, so nothing may be done.", "`ifctl doctor` says why.")
     LOG_DAMAGED = _code("LOG_DAMAGED", 503, "Stored entries do not match the tree.", "Restore the database from a backup at least as new as the checkpoint.")
     LOG_ROLLED_BACK = _code("LOG_ROLLED_BACK", 503, "The database is older than the checkpoint kept beside it.", "Restore the newest database; otherwise an operator opens a new origin.")
-    LOG_CLOCK = _code("LOG_CLOCK", 503, "The clock runs before the log's last entry.", "Set the clock right.", retryable=True)
+    LOG_CLOCK = _code("LOG_CLOCK", 503, "The clock runs before the log's last entry, or further ahead of it than can be accounted for.", "Set the clock right.", retryable=True)
     ERASE_REFUSED = _code("ERASE_REFUSED", 409, "The body is still needed: its action is open, or it accounts for an erasure.", "Close the action first; the account of an erasure stays.")
     BODY_ERASED = _code("BODY_ERASED", 410, "The entry's body was erased.", "The leaf and its proof remain; the content is gone.")
     NOTE_INVALID = _code("NOTE_INVALID", 422, "The signed note or checkpoint is malformed or not signed by the given key.", "Check the file, and that the verifier key is this log's.")

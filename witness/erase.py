@@ -13,7 +13,7 @@ from infrafabric.witness.store import Erasure, Reader
 
 __all__ = ["Protected", "plan_erasure", "protected"]
 
-_KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED})
+_KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED, Kind.CLOCK_CONFIRMED})
 _ENDS = frozenset({Kind.ACTION_CLOSED, Kind.ACTION_REFUSED})
 
 
@@ -52,7 +52,7 @@ def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
     set again by the account of the erasure; see `protected`.
 
     Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED (already), IF_ERR_ERASE_REFUSED (the action is open and its recovery
-    would need the body, or the entry accounts for an erasure or an origin).
+    would need the body, or the entry accounts for an erasure, an origin or the clock).
     """
     row = reader.row(index)
     if row is None:

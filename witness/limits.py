@@ -24,6 +24,8 @@ class Limits:
     """Waiting to be written. Beyond it the disk is too slow for the callers, who are told so."""
     clock_back_s: float = 5.0
     """Small steps back are what time daemons do; more than that is a wrong clock."""
+    clock_ahead_s: float = 30 * 86400
+    """A machine that lay idle for weeks is usual; more is a date that a person confirms, once."""
     disk_reserve_bytes: int = 64 << 20
     """No new work below it: the WAL may grow to that size before it is copied and used again."""
     tail_entries: int = 256

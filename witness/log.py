@@ -16,11 +16,12 @@ from typing import TypeVar, cast
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
-from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, Kind, OriginOpened, erased_key
+from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, ClockConfirmed, Kind, OriginOpened, erased_key
 from infrafabric.witness.audit import Report
 from infrafabric.witness.checkpoint import SignedCheckpoint
+from infrafabric.witness.clock import LogClock, steady_s
 from infrafabric.witness.facts import KeptFacts, body_bytes, decode, members_of, words
-from infrafabric.witness.leaf import ACTION
+from infrafabric.witness.leaf import ACTION, format_at
 from infrafabric.witness.limits import Limits
 from infrafabric.witness.note import Signer, Verifier, check_name
 from infrafabric.witness.reading import LogReading
@@ -76,6 +77,7 @@ class WitnessLog(LogReading):
         pseudonym_key: bytes,
         project: Project,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = steady_s,
         limits: Limits | None = None,
         development: bool = False,
         random: Callable[[int], bytes] = os.urandom,
@@ -84,7 +86,8 @@ class WitnessLog(LogReading):
 
         `origin` names a log that is empty yet; one that has entries keeps its own. A log that is found damaged or
         rolled back can be read but not written: `stopped` says why, and every append raises it. `clock` gives Unix
-        seconds, `project` the facts of an entry. A `development` log marks its receipts so.
+        seconds, `steady` seconds that never jump, `project` the facts of an entry.
+        A `development` log marks its receipts so.
         `random` gives salts and nonces; only test vectors need another source than the system's.
         """
         check_name(origin)
@@ -101,7 +104,8 @@ class WitnessLog(LogReading):
         if start.stopped is None and start.head is not None and slots.read() != start.head.note:
             # The kernel died between the two writes; nobody was told of the newer tree yet.
             await asyncio.to_thread(slots.write, start.head.note)
-        writer = Writer(store, slots, signer, pseudonym_key, project, clock, limits, start, random)
+        times = LogClock(clock, steady, start.last_at, limits)
+        writer = Writer(store, slots, signer, pseudonym_key, project, times, limits, start, random)
         return cls(
             store,
             slots,
@@ -360,6 +364,18 @@ class WitnessLog(LogReading):
         )
         submission = self._submission((Entry(Kind.ORIGIN_OPENED, body),))
         return await self._in_writer(lambda: self._writer.open_origin(origin, submission))
+
+    async def confirm_clock(self, why: str, talent: str = "", trace: str = "") -> Appended:
+        """Go by a clock that is far ahead, on a person's word, and record that: new work is taken again.
+
+        Raises IF_ERR_WHY_REQUIRED, IF_ERR_USAGE where the clock is not ahead, and what `append` does.
+        """
+        if not why.strip():
+            raise FabricError(Code.WHY_REQUIRED, "confirming the clock needs a reason")
+        accounted = await self._in_writer(self._writer.clock_ahead)
+        body = ClockConfirmed(talent=talent, trace=trace, why=why, accounted=format_at(int(accounted * 1000)))
+        submission = self._submission((Entry(Kind.CLOCK_CONFIRMED, body),))
+        return await self._in_writer(lambda: self._writer.confirm_clock(submission))
 
     async def rebuild_facts(self) -> int:
         """Make all facts again from the stored bodies; how many there are. Raises IF_ERR_LOG_DAMAGED."""

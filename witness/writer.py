@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from infrafabric.witness.clock import LogClock
 from infrafabric.witness.erase import Protected, plan_erasure, protected
 from infrafabric.witness.facts import fold, project_facts, stored_fact
 from infrafabric.witness.leaf import commitment, format_at, leaf_bytes, pseudonym, tokens
@@ -89,7 +90,7 @@ class Writer:
         signer: Signer,
         pseudonym_key: bytes,
         project: Project,
-        clock: Callable[[], float],
+        clock: LogClock,
         limits: Limits,
         start: Start,
         random: Callable[[int], bytes] = os.urandom,
@@ -146,9 +147,9 @@ class Writer:
 
     def _refusal(self) -> FabricError | None:
         """Why no new work is taken now; what closes work in hand is."""
-        behind = self._last_at / 1000 - self._clock()
-        if behind > self._limits.clock_back_s:
-            return FabricError(Code.LOG_CLOCK, f"the clock is {behind:.1f} s behind the last entry")
+        wrong = self._clock.refusal(self._last_at)
+        if wrong is not None:
+            return wrong
         free = self._store.free_bytes()
         if free < self._limits.disk_reserve_bytes:
             reserve = self._limits.disk_reserve_bytes
@@ -286,7 +287,7 @@ class Writer:
     # --- time and actors
 
     def _now(self) -> str:
-        milliseconds = max(int(self._clock() * 1000), self._last_at)
+        milliseconds = self._clock.milliseconds(self._last_at)
         if milliseconds != self._at[0]:
             self._at = (milliseconds, format_at(milliseconds))
         return self._at[1]
@@ -327,6 +328,22 @@ class Writer:
             raise self.stopped from error
         self.stopped = None
         return Appended(number, batch.at, head.size)
+
+    def clock_ahead(self) -> float:
+        """Unix seconds that the log can account for. Raises IF_ERR_USAGE where the clock is not ahead of it."""
+        if not self._clock.is_ahead():
+            raise FabricError(Code.USAGE, "the clock is not ahead of what the log can account for")
+        return self._clock.accounted_s
+
+    def confirm_clock(self, submission: Submission) -> Appended:
+        """Go by the clock as it stands, from the entry on that records that. Raises what an append does."""
+        before = self._clock.confirm()
+        (outcome,) = self.commit([submission])
+        if isinstance(outcome, FabricError):
+            self._clock.restore(before)
+            raise outcome
+        (appended,) = cast("tuple[Appended]", outcome)
+        return appended
 
     def rebuild_facts(self) -> int:
         """Make all facts again from the stored bodies, put them in the place of the present ones, and count them."""

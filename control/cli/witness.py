@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infrafabric.control.cli.frame import command, reasoned, stop
+from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import look, operating, reading
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.streams import writing_stdout
 from infrafabric.control.cli.untrusted import visible
+from infrafabric.control.cli.witness_clock import clock
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def anchor(shell: Shell, folder: Path, every: str | None) -> None:
 @witness.add_command
 @command("erase", short_help="Erase the body of an entry.")
 @click.argument("index", type=click.IntRange(0), metavar="INDEX")
-@reasoned
+@changing
 def erase(shell: Shell, index: int, why: str | None) -> None:
     """Erase what an entry says, for good. Its leaf and all proofs stay; that it was erased, and why, is recorded."""
     from infrafabric.control.operator import OPERATOR
@@ -232,6 +233,9 @@ def erase(shell: Shell, index: int, why: str | None) -> None:
     shell.result(
         {"index": index, "change": "erased"}, lambda console: console.print(f"the body of entry {index} is erased")
     )
+
+
+witness.add_command(clock)
 
 
 def _index(text: str) -> int:
@@ -252,7 +256,7 @@ def _text(shell: Shell, shape: dict[str, Any], text: str) -> None:
 @witness.add_command
 @command("reopen", short_help="Go on after the log was rolled back.")
 @click.argument("origin", metavar="ORIGIN")
-@reasoned
+@changing
 def reopen(shell: Shell, origin: str, why: str | None) -> None:
     """Go on under a new origin with the entries that are left, after the database was replaced by an older one.
 

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     SECRET_USED = "secret.used"
     BUDGET_CHANGED = "budget.changed"
     BODY_ERASED = "body.erased"
+    CLOCK_CONFIRMED = "clock.confirmed"
     COUNTER_FLUSHED = "counter.flushed"
 
 
@@ -104,6 +105,14 @@ class OriginOpened(Body):
     before: str = ""
     """Origin that this one follows, with the last checkpoint that was seen of it."""
     checkpoint: str = ""
+
+
+class ClockConfirmed(Body):
+    """A person said that a clock far ahead is right. The entry's own time is the first that goes by it."""
+
+    why: str
+    accounted: str
+    """The time that the log could account for by itself."""
 
 
 class TrustChanged(Body):
@@ -307,6 +316,7 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.ACTION_CLOSED: ActionClosed,
     Kind.SECRET_USED: SecretUsed,
     Kind.BODY_ERASED: BodyErased,
+    Kind.CLOCK_CONFIRMED: ClockConfirmed,
     Kind.COUNTER_FLUSHED: CounterFlushed,
 }
 """The model of each kind that this version writes. Kinds without one are reserved by name."""

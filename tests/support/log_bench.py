@@ -47,6 +47,8 @@ class Bench:
     folder: Path
     key: SigningKey = field(default_factory=lambda: SigningKey.from_seed(bytes(range(32))))
     now: float = 1_790_000_000.0
+    passed: float = 0.0
+    """Seconds by the clock that nobody can set."""
     limits: Limits = field(default_factory=lambda: Limits(disk_reserve_bytes=0))
     pseudonym_key: bytes = b"p" * 32
     origin: str = "example.com/test"
@@ -73,6 +75,7 @@ class Bench:
             pseudonym_key=self.pseudonym_key,
             project=project,
             clock=lambda: self.now,
+            steady=lambda: self.passed,
             limits=self.limits,
             development=development,
         )

@@ -150,7 +150,7 @@ class _Performer:
             **journey.common,
             change=change.id,
             effect=change.effect,
-            request=journey.driver.describe(call),
+            request=self._request(change, args, call),
             provider_key=provider_key(journey.action, change.id) if call.provider_key else "",
         )
         await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
@@ -169,6 +169,12 @@ class _Performer:
         if error is not None:
             return {"error": {"code": error.code.value, "message": error.message, "value": value}}
         return {"ok": value}
+
+    def _request(self, change: Change, args: Mapping[str, Any], call: DriverCall) -> str:
+        """The request in one line: the plan's, unless results of earlier changes have come into it since."""
+        if args == change.args:
+            return self._planned.requests[self._planned.plan.changes.index(change)]
+        return self._journey.driver.describe(call)
 
     async def _send(self, call: DriverCall, change: Change) -> tuple[EffectObserved, FabricError | None]:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from infrafabric.kernel.admission import authenticate, authorize, check_intent, denied, set_out
 from infrafabric.kernel.applying import Applied, apply, recheck
@@ -77,30 +77,30 @@ async def travel(
 
             planned = await (plan(journey) if undoes is None else plan_undo(journey, undoes))
             journey.passes(Station.PLANNED)
-            decision = await _decide(journey, planned)
+            decided = await _decide(journey, planned)
             journey.passes(Station.DECIDED)
 
             if ask.expect and planned.changes_digest != ask.expect:
                 raise FabricError(Code.PLAN_STALE, f"the plan for {journey.target.name} is no longer the one looked at")
             if ask.purpose == "plan":
-                return await _close(journey, planned, decision, applied, Verified(Outcome.PLANNED))
+                return await _close(journey, planned, decided, applied, Verified(Outcome.PLANNED))
             if not planned.plan.changes:
                 outcome = Outcome.UNDONE if undoes is not None else Outcome.CONVERGED
                 verified = Verified(Outcome.DRY_RUN if ask.purpose == "dry_run" else outcome, run=planned.run)
-                return await _close(journey, planned, decision, applied, verified)
+                return await _close(journey, planned, decided, applied, verified)
 
-            await _still_so(journey, planned, decision, undoes)
+            await _still_so(journey, planned, decided, undoes)
             await apply(journey, planned, applied)
             if applied.error is not None and not applied.results:
                 raise applied.error
             if ask.purpose == "dry_run":
-                return await _close(journey, planned, decision, applied, Verified(Outcome.DRY_RUN))
+                return await _close(journey, planned, decided, applied, Verified(Outcome.DRY_RUN))
             if not applied.wrote:
                 verified = Verified(Outcome.FAILED, applied.error or _nothing(journey))
             else:
                 verified = await verify(journey, planned, applied)
             journey.passes(Station.VERIFIED)
-            return await _close(journey, planned, decision, applied, verified)
+            return await _close(journey, planned, decided, applied, verified)
     except FabricError as error:
         return await _refuse(journey, error, applied)
     except asyncio.CancelledError:
@@ -115,7 +115,13 @@ async def travel(
 _COUNTED = frozenset({Code.RATE_LIMITED, Code.BUSY})
 
 
-async def _decide(journey: Journey, planned: Planned) -> Decision:
+class _Decided(NamedTuple):
+    decision: Decision
+    context_digest: str
+    """Of the plan as it was decided."""
+
+
+async def _decide(journey: Journey, planned: Planned) -> _Decided:
     """Ask the guard, record plan and decision, and raise unless the verdict is SHARE."""
     decision = _ask_guard(journey, planned)
     digest = digest_context(journey, planned, decision)
@@ -146,7 +152,7 @@ async def _decide(journey: Journey, planned: Planned) -> Decision:
     )
     if decision.verdict is not Verdict.SHARE:
         raise denied(journey, decision)
-    return decision
+    return _Decided(decision, digest)
 
 
 def _ask_guard(journey: Journey, planned: Planned) -> Decision:
@@ -161,7 +167,7 @@ def _ask_guard(journey: Journey, planned: Planned) -> Decision:
     return journey.parts.guard.decide(question)
 
 
-async def _still_so(journey: Journey, planned: Planned, decision: Decision, undoes: History | None) -> None:
+async def _still_so(journey: Journey, planned: Planned, decided: _Decided, undoes: History | None) -> None:
     """Raise unless the address stands, and the plan is fresh or comes out the same once more.
 
     Authority is checked again at each write.
@@ -173,16 +179,12 @@ async def _still_so(journey: Journey, planned: Planned, decision: Decision, undo
     if parts.monotonic() - planned.at <= parts.limits.plan_fresh_s:
         return
     again = await (plan(journey, planned.seed) if undoes is None else plan_undo(journey, undoes))
-    same = again.changes_digest == planned.changes_digest and digest_context(
-        journey, again, _ask_guard(journey, again)
-    ) == digest_context(journey, planned, decision)
-    if not same:
+    same = again.changes_digest == planned.changes_digest
+    if not same or digest_context(journey, again, _ask_guard(journey, again)) != decided.context_digest:
         raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")
 
 
-async def _close(
-    journey: Journey, planned: Planned, decision: Decision, applied: Applied, verified: Verified
-) -> Report:
+async def _close(journey: Journey, planned: Planned, decided: _Decided, applied: Applied, verified: Verified) -> Report:
     """Record the outcome and give the receipt."""
     outcome, error = verified.outcome, verified.error
     if applied.error is not None and (error is None or applied.error.code not in _WORLD):
@@ -217,9 +219,9 @@ async def _close(
         plan=planned.plan,
         requests=planned.requests,
         hazards=planned.hazards,
-        decision=decision,
+        decision=decided.decision,
         changes_digest=planned.changes_digest,
-        context_digest=digest_context(journey, planned, decision),
+        context_digest=decided.context_digest,
         remains=verified.remains,
         receipt=await journey.parts.log.receipt(journey.action),
     )

@@ -16,6 +16,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import anyio
 
@@ -59,6 +60,7 @@ _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+@lru_cache(maxsize=4096)
 def classify(text: str) -> AddressClass:
     """The class of an IP address; one that IPv6 embeds (mapped, NAT64, 6to4) counts. Raises ValueError."""
     address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.transports.encoding import Misplaced, is_dotted, path_piece
@@ -69,8 +70,14 @@ class Base:
 
     def fill(self, target: str, settings: Mapping[str, str]) -> Endpoint:
         """The endpoint. Raises IF_ERR_TARGET_SETTINGS naming the target and the setting."""
-        host = _host(self.host, target, settings)
-        return Endpoint(self.scheme, host, _port(self, target, settings), _prefix(self.prefix, target, settings))
+        return _filled(self, target, tuple(settings.items()))
+
+
+@lru_cache(maxsize=1024)  # every effect asks again, and settings change by an operator's hand
+def _filled(base: Base, target: str, given: tuple[tuple[str, str], ...]) -> Endpoint:
+    settings = dict(given)
+    host = _host(base.host, target, settings)
+    return Endpoint(base.scheme, host, _port(base, target, settings), _prefix(base.prefix, target, settings))
 
 
 def compile_base(base: str) -> Base:

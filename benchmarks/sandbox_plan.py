@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -27,6 +28,7 @@ from wasmtime.component import Component, Linker
 from infrafabric.adapters.sdk.steps import Steps
 from infrafabric.kernel.chassis import Chassis, ChassisSettings, Program
 from infrafabric.kernel.chassis.engine import THREAD_STACK, Guest, Pooling, make_engine
+from infrafabric.kernel.chassis.process import worker_environment
 
 SOURCE = """
 import xml.etree.ElementTree as ET
@@ -77,7 +79,8 @@ def native() -> dict[str, Any]:
 
 
 def parts(component_file: str, memory_bytes: int) -> dict[str, float]:
-    """What one run costs a worker's guest thread: medians of CPU milliseconds and page faults, in this process."""
+    """What one run costs a worker's guest thread: medians of CPU milliseconds and page faults. In this process, so that
+    it has to be started as a worker is: see `parts_apart`."""
     far = 10_000  # epochs; nothing advances them here
     engine, note = make_engine(Pooling(9, memory_bytes))
     if note:
@@ -126,6 +129,19 @@ def parts(component_file: str, memory_bytes: int) -> dict[str, float]:
     return {**figures, "sum_ms": round(sum(medians), 3)}
 
 
+async def parts_apart(component_file: Path, memory_bytes: int) -> dict[str, float]:
+    """`parts` in a process with a worker's environment, which decides how memory is copied."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, __file__, "parts", str(component_file), str(memory_bytes)),
+        stdout=asyncio.subprocess.PIPE,
+        env=worker_environment(),
+    )
+    answer, _ = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError("the parts could not be measured")
+    return {name: float(value) for name, value in json.loads(answer).items()}
+
+
 async def timed(run: Callable[[], Awaitable[Any]], times: int, pause: float) -> list[float]:
     """Milliseconds of each of `times`, one after the other, with a pause in which instances are loaded ahead."""
     samples = []
@@ -165,9 +181,8 @@ async def measure(folder: Path) -> dict[str, Any]:
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
         rate = MANY // IN_FLIGHT * IN_FLIGHT / (time.perf_counter() - began)
     plain = native()
-    pieces = parts(
-        str(next(folder.glob("*.cwasm"))), settings.limits.memory_bytes
-    )  # the one that the chassis has just compiled
+    compiled = next(folder.glob("*.cwasm"))  # the one that the chassis has just compiled
+    pieces = await parts_apart(compiled, settings.limits.memory_bytes)
     p50 = statistics.median(alone)
     return {
         "plan": {
@@ -190,4 +205,7 @@ def main() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(), indent=2))
+    if sys.argv[1:2] == ["parts"]:
+        print(json.dumps(parts(sys.argv[2], int(sys.argv[3]))))
+    else:
+        print(json.dumps(main(), indent=2))

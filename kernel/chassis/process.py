@@ -8,7 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-__all__ = ["environment", "spawn_worker"]
+__all__ = ["environment", "spawn_worker", "worker_environment"]
+
+_TUNABLES = {"GLIBC_TUNABLES": "glibc.cpu.x86_non_temporal_threshold=0x40000"} if sys.platform == "linux" else {}
+"""A guest's slot is reset by one copy of some 10 MB that nobody reads soon: written past the cache it takes two thirds
+of the time. Only glibc on x86 heeds it."""
 
 _NEEDED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -16,6 +20,11 @@ _NEEDED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 def environment() -> dict[str, str]:
     """Where shared libraries are, for a Python that is not in a system place. Nothing of the operator's."""
     return {name: os.environ[name] for name in _NEEDED if name in os.environ}
+
+
+def worker_environment() -> dict[str, str]:
+    """`environment`, and how the C library is to copy. Fixed: it tells a worker nothing."""
+    return {**environment(), **_TUNABLES}
 
 
 def spawn_worker(
@@ -39,7 +48,7 @@ def spawn_worker(
             stdin=nothing,
             stdout=nothing,
             stderr=nothing,
-            env=environment(),
+            env=worker_environment(),
             cwd="/",
             pass_fds=(theirs.fileno(), component),
         )

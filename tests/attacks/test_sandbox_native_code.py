@@ -149,5 +149,6 @@ async def test_real_workers_are_confined_and_inherit_nothing(sandbox: Chassis) -
             assert len(native) == 1
             assert {name.partition(":")[0] for name in opened} == {"/dev/null", "socket", *native}
             assert sum(name.startswith("socket:") for name in opened) == 1
-            names = {item.partition(b"=")[0] for item in (process / "environ").read_bytes().split(b"\0") if item}
-            assert names <= {b"LD_LIBRARY_PATH", b"LC_CTYPE"}
+            items = dict(item.split(b"=", 1) for item in (process / "environ").read_bytes().split(b"\0") if item)
+            assert items.keys() <= {b"LD_LIBRARY_PATH", b"LC_CTYPE", b"GLIBC_TUNABLES"}
+            assert items[b"GLIBC_TUNABLES"] == b"glibc.cpu.x86_non_temporal_threshold=0x40000"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infrafabric.kernel.errors import Code, FabricError
-
-if TYPE_CHECKING:
-    from infrafabric.witness.reading import LogReading
+from infrafabric.witness import anchor
+from infrafabric.witness.checkpoint import SignedCheckpoint
 
 __all__ = ["LASTING", "AnchorPlace"]
 
@@ -25,13 +23,12 @@ class AnchorPlace:
         """The newest anchor that was written here."""
         self._size = -1
 
-    def write(self, log: LogReading) -> Path:
-        """The anchor of the log's latest checkpoint, written unless this place wrote it before.
+    def write(self, head: SignedCheckpoint) -> Path:
+        """The anchor of `head`, written unless this place wrote it before.
 
         Raises IF_ERR_FILE_UNWRITABLE where the directory is not there, cannot be written, or no longer holds the anchor
         written last: then another medium is mounted, or someone took it away. Raises IF_ERR_ANCHOR_EXISTS.
         """
-        head = log.head
         try:
             if not self.folder.is_dir():
                 raise FabricError(Code.FILE_UNWRITABLE, f"{self.folder} is no directory that is there")
@@ -42,7 +39,7 @@ class AnchorPlace:
                     remedy="Mount the medium that holds it. If it was taken away on purpose, start again.",
                 )
             if self.last is None or head.size != self._size:
-                self.last, self._size = log.anchor(self.folder, make=False), head.size
+                self.last, self._size = anchor.write(head, self.folder, make=False), head.size
         except OSError as error:
             raise FabricError(Code.FILE_UNWRITABLE, f"{self.folder}: {error.strerror or error}") from None
         return self.last

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from infrafabric.control.anchoring import anchored
 from infrafabric.control.home import Home
 from infrafabric.control.house import House, log_limits, open_house
 from infrafabric.control.log_time import log_time
@@ -66,7 +67,7 @@ async def examine_all(
     looks.append(await _sandbox(home, settings, passphrase, tell))
     try:
         async with open_house(home, "reading", passphrase=passphrase) as house:
-            looks += [_trust(house), _clock(house), *_actions(house), *_bundles(house)]
+            looks += [_trust(house), _clock(house), *_anchors(house), *_actions(house), *_bundles(house)]
             async with _drivers(house) as drivers:
                 looks += [look async for look in _targets(house, drivers)]
     except FabricError as error:
@@ -176,6 +177,17 @@ def _clock(house: House) -> Look:
     if seen.refusal is not None:
         return _bad("clock", seen.refusal)
     return Look("clock", State.GOOD, f"{seen.now}, in accord with the log")
+
+
+def _anchors(house: House) -> Iterator[Look]:
+    for folder in house.settings.witness.anchors:
+        what = f"anchors {folder}"
+        try:
+            size, of = anchored(folder, house.settings.witness, house.reading)
+        except FabricError as error:
+            yield _bad(what, error)
+        else:
+            yield Look(what, State.GOOD, f"the first {size} of {of} entries are anchored")
 
 
 def _actions(house: House) -> Iterator[Look]:

@@ -13,8 +13,8 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -158,6 +158,12 @@ class House:
             for unload in gone:
                 await self._kernel.unload([unload.capability.digest], unload.reason.message)
 
+    def anchoring(self, tell: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, FabricError]]:
+        """For a door that stays open: `[witness] anchors` are written meanwhile. See `anchoring.anchoring`."""
+        from infrafabric.control.anchoring import anchoring
+
+        return anchoring(self.settings.witness, lambda: self.reading.head, tell)
+
 
 def verify_signature(key: str, message: bytes, signature: str) -> bool:
     """Whether the base64 `signature` of the base64 `key` holds. Never raises."""
@@ -230,7 +236,7 @@ async def open_log(home: Home, settings: Settings, key: SigningKey, pseudonym_ke
 
 
 def log_limits(settings: Settings) -> LogLimits:
-    return LogLimits(**settings.witness.model_dump())
+    return LogLimits(**settings.witness.model_dump(exclude={"anchors", "anchor_every_s"}))
 
 
 def _warnings(trusted: Trusted) -> list[str]:

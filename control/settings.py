@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -21,7 +21,15 @@ __all__ = ["ActionSettings", "GovernorSettings", "SandboxSettings", "Settings", 
 
 MAX_BYTES = 1 << 20
 
+
+def _whole_path(text: str) -> str:
+    if not Path(text).is_absolute():
+        raise ValueError("is no whole path")
+    return text
+
+
 ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+AnchorFolder = Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(_whole_path)]
 
 
 class Section(BaseModel):
@@ -92,6 +100,11 @@ class WitnessSettings(Section):
     clock_ahead_s: Annotated[float, Field(ge=3_600, le=315_360_000)] = 30 * 86_400.0
     """Seconds that the clock may be ahead of the last entry at start, and of the time that passed since then: a machine
     that lay idle for weeks is usual; more is a date that a person confirms with `ifctl witness clock`."""
+    anchors: tuple[AnchorFolder, ...] = ()
+    """Directories, each with its whole path, that a kernel which stays open writes checkpoints to: best on media that
+    whoever runs the log cannot rewrite. None is made: one that is not there is a disk that is not mounted."""
+    anchor_every_s: Annotated[float, Field(ge=1, le=2_592_000)] = 3_600.0
+    """Seconds between two anchors, where the log has grown: what could be cut off unseen."""
     disk_reserve_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 64 << 20
     """Free bytes below which no new work is taken, so that what is under way can still be recorded."""
     pending_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 32)] = 64 << 20

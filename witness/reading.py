@@ -207,9 +207,9 @@ class LogReading:
         verifier = Verifier(head.origin, self._public)
         return await self._in_thread(lambda reader: tiles.export(reader, head, verifier, directory))
 
-    def anchor(self, directory: Path, *, make: bool = True) -> Path:
+    def anchor(self, directory: Path) -> Path:
         """Write the latest checkpoint where it is never overwritten; see `anchor.write`."""
-        return anchor.write(self.head, directory, make=make)
+        return anchor.write(self.head, directory)
 
     async def _in_thread(self, work: Callable[[Reader], T]) -> T:
         def run() -> T:

@@ -202,7 +202,7 @@ def anchor(shell: Shell, folder: Path, every: str | None) -> None:
 
         place = AnchorPlace(folder)
         written = anchor_every(
-            parse_every(every), lambda: look(shell, lambda house: place.write(house.reading)), shell.say
+            parse_every(every), lambda: look(shell, lambda house: place.write(house.reading.head)), shell.say
         )
         shape = {"anchors": [str(path) for path in written]}
         shell.result(shape, lambda console: console.print(f"{len(written)} anchors in {folder}", soft_wrap=True))

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from homes import Ifctl
@@ -12,7 +11,10 @@ from homes import Ifctl
 from infrafabric.control.anchor_place import AnchorPlace
 from infrafabric.control.cli.anchoring import anchor_every, parse_every
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.witness.reading import LogReading
+from infrafabric.keys.signing import SigningKey
+from infrafabric.witness import anchor
+from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from infrafabric.witness.signer import KeySigner
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1s", 1), ("15m", 900), ("2h", 7200), ("30d", 2592000)])
@@ -71,31 +73,20 @@ def test_a_process_anchors_until_a_signal_ends_it_in_peace(bare_home: Ifctl, tmp
     assert len(answer["anchors"]) == 1
 
 
-def test_a_place_is_written_once_for_each_checkpoint(tmp_path: Path) -> None:
-    heads = iter([3, 3, 5, 5])
-    anchored: list[int] = []
+def checkpoint(size: int) -> SignedCheckpoint:
+    key = KeySigner(SigningKey.from_seed(bytes(32)))
+    return sign_checkpoint(Checkpoint("example.org/test", size, bytes([size] * 32)), key)
 
-    class Reading:
-        """As much of `LogReading` as a place asks for."""
 
-        @property
-        def head(self) -> Any:
-            self.size = next(heads)
-            return self
-
-        def anchor(self, folder: Path, *, make: bool) -> Path:
-            assert not make
-            anchored.append(self.size)
-            path = folder / str(self.size)
-            path.touch()
-            return path
-
-    log, place = cast("LogReading", Reading()), AnchorPlace(tmp_path)
-    first = place.write(log)
-    assert place.write(log) == first
-    second = place.write(log)
-    assert anchored == [3, 5]
+def test_a_place_is_written_once_for_each_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = AnchorPlace(tmp_path)
+    first = place.write(checkpoint(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(anchor, "write", None)
+        assert place.write(checkpoint(3)) == first
+    second = place.write(checkpoint(5))
+    assert sorted(tmp_path.iterdir()) == [first, second]
     second.unlink()
     with pytest.raises(FabricError) as caught:
-        place.write(log)
+        place.write(checkpoint(5))
     assert caught.value.code is Code.FILE_UNWRITABLE

@@ -1,26 +1,28 @@
-"""Changes of the trust set: signed by root keys, kept as a file, then named by the log."""
+"""Changes of the trust set: signed by root keys, kept as a file, then named by the log. And an operator's grace."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infrafabric.control.operator import OPERATOR
 from infrafabric.control.trust_store import keep_trust
+from infrafabric.kernel.canonical import loads
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
-from infrafabric.kernel.words.entries import Kind, TrustChanged
+from infrafabric.kernel.words.entries import Kind, TrustChanged, TrustGraced
 from infrafabric.keys.keyfile import Protection
 from infrafabric.keys.signing import SigningKey
 from infrafabric.registry.trust import advance, sign_trust
 from infrafabric.registry.trust_edit import rotate_root as rotated
+from infrafabric.registry.trust_expiry import Given, make_grace, read_grace
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Adopted", "adopt", "rotate_root", "stored_root_keys"]
+__all__ = ["Adopted", "adopt", "give_grace", "rotate_root", "stored_root_keys"]
 
 ROOT = "root"
 
@@ -40,7 +42,7 @@ async def adopt(house: House, document: bytes, change: str, why: str, trace: str
 
     Raises what `registry.trust.advance` raises; nothing has changed then.
     """
-    following = advance(house.trusted, document, datetime.now(UTC))
+    following = advance(house.trusted, document, house.now())
     keep_trust(house.home.trust, following)
     body = TrustChanged(
         talent=OPERATOR, trace=trace, version=following.trust.version, digest=following.digest, why=why, change=change
@@ -48,6 +50,28 @@ async def adopt(house: House, document: bytes, change: str, why: str, trace: str
     await house.record(Entry(Kind.TRUST_CHANGED, body, actor=OPERATOR))
     await house.take_trust(following)
     return Adopted(following.trust.version, following.digest, following.trust.expires, change)
+
+
+async def give_grace(house: House, until: datetime, why: str, trace: str) -> Given:
+    """Let what is loaded and allowed go on until then, under the operator's signature; it takes a former grace's place.
+
+    Loaded is what the log saw loaded last of each capability and not unloaded. Raises IF_ERR_GRACE_*, IF_ERR_USAGE for
+    an end that is past or before the expiry, and what `House.operator` raises; nothing has changed then.
+    """
+    trusted = house.trusted
+    if until <= max(trusted.trust.expires_at, house.now()):
+        said = f"a grace until {until:%Y-%m-%dT%H:%M:%SZ} covers no time: the trust set expires at"
+        raise FabricError(Code.USAGE, f"{said} {trusted.trust.expires}", remedy="Name a later end: --until.")
+    operator = house.operator(trace)
+    document = make_grace(trusted, operator.origin, house.loaded(), until, why, operator.key)
+    given = read_grace(document, trusted, operator.origin, house.longest_grace)
+    body = TrustGraced(
+        talent=OPERATOR, trace=trace, version=trusted.trust.version, trust=trusted.digest, until=given.grace.until,
+        why=why, document=loads(document),
+    )  # fmt: skip
+    await house.record(Entry(Kind.TRUST_GRACED, body, actor=OPERATOR))
+    house.take_grace(given)
+    return given
 
 
 async def rotate_root(house: House, signers: list[SigningKey], export: Path | None, why: str, trace: str) -> Adopted:

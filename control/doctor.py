@@ -164,11 +164,16 @@ async def _sandbox(home: Home, settings: Settings, passphrase: Passphrase, tell:
 def _trust(house: House) -> Look:
     trust = house.trusted.trust
     said = f"version {trust.version}, expires {trust.expires}"
-    reached = expiry_warning(house.trusted, datetime.now(UTC))
+    now, renew = datetime.now(UTC), 'ifctl trust renew --why "…"'
+    reached = expiry_warning(house.trusted, now)
+    if house.grace is not None:
+        said = f"{said}; a grace until {house.grace.grace.until} covers {len(house.grace.grace.covers)} bundle(s)"
     if reached == 0:
-        return Look("trust", State.BAD, f"{said}: it has expired", 'ifctl trust renew --why "…"')
+        return Look("trust", State.BAD, f"{said}: it has expired", renew)
+    if house.grace_fault is not None:
+        return Look("trust", State.BAD, f"{said}; its grace does not count: {house.grace_fault.message}", renew)
     if reached is not None:
-        return Look("trust", State.NOTE, f"{said}: within {reached} days", 'ifctl trust renew --why "…"')
+        return Look("trust", State.NOTE, f"{said}: within {reached} day(s)", renew)
     return Look("trust", State.GOOD, said)
 
 

@@ -15,13 +15,13 @@ import binascii
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from infrafabric.control.home import FORMAT, Home
 from infrafabric.control.operator import Operator
 from infrafabric.control.settings import Settings, load_settings
-from infrafabric.control.trust_store import load_trust
+from infrafabric.control.trust_store import load_grace, load_trust
 from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
@@ -38,7 +38,7 @@ from infrafabric.keys.vault import Vault
 from infrafabric.registry.registry import AdapterRegistry
 from infrafabric.registry.store import BundleStore
 from infrafabric.registry.trust import Trusted
-from infrafabric.registry.trust_expiry import expiry_warning
+from infrafabric.registry.trust_expiry import Given, expiry_warning
 from infrafabric.witness.limits import Limits as LogLimits
 from infrafabric.witness.reading import LogReading
 
@@ -67,11 +67,20 @@ class House:
         self.secrets = References(self.vault, self.redactor)
         self.trusted = load_trust(home.trust, log.facts)
         self.bundles = BundleStore(home.bundles)
-        self.registry = AdapterRegistry(self.bundles, self.trusted, now=_now)
+        self.grace: Given | None = None
+        self.grace_fault: FabricError | None = None
+        """Why the grace that the log holds does not count."""
+        try:
+            self.grace = load_grace(log.facts, self.trusted, log.origin, self.longest_grace)
+        except FabricError as error:
+            if error.code is Code.LOG_DAMAGED:
+                raise
+            self.grace_fault = error
+        self.registry = AdapterRegistry(self.bundles, self.trusted, now=_now, grace=self.grace)
         self.authority = Authority(
             log.facts, log.origin, lambda: frozenset(self.trusted.trust.operator_keys), verify_signature
         )
-        self.warnings = _warnings(self.trusted)
+        self.warnings = _warnings(self)
         self._kernel: Kernel | None = None
 
     # --- what only some modes have
@@ -111,9 +120,24 @@ class House:
 
     # --- what is here
 
+    @property
+    def longest_grace(self) -> timedelta:
+        """How far beyond the trust set's expiry a grace may reach in this home."""
+        return timedelta(days=self.settings.trust.grace_days)
+
     def manifests(self) -> list[Manifest]:
         """The manifests of all installed bundles, allowed or not."""
         return [row.manifest for row in self.registry.list() if row.manifest is not None]
+
+    def now(self) -> datetime:
+        """The time by which trust sets and graces are judged."""
+        return _now()
+
+    def loaded(self) -> tuple[str, ...]:
+        """Digests of the bundles that the log saw loaded, the last of each capability, and that are still allowed."""
+        last = {fact["adapter"] for _, fact in self.reading.facts.scan("adapter")}
+        allowed = (row for row in self.registry.list() if row.reason is None or row.reason.code is Code.TRUST_EXPIRED)
+        return tuple(sorted(row.digest for row in allowed if row.digest in last))
 
     def installed(self, capability: str, version: str, digest: str | None) -> str:
         """Digest of the installed bundle of that id and version.
@@ -151,12 +175,17 @@ class House:
         return found[0]
 
     async def take_trust(self, trusted: Trusted) -> None:
-        """Judge by another trust set from now on; what it no longer allows is unloaded."""
-        self.trusted = trusted
+        """Judge by another trust set from now on; what it no longer allows is unloaded. A grace ends with its set."""
+        self.trusted, self.grace, self.grace_fault = trusted, None, None
         gone = self.registry.update_trust(trusted)
         if self._kernel is not None:
             for unload in gone:
                 await self._kernel.unload([unload.capability.digest], unload.reason.message)
+
+    def take_grace(self, given: Given) -> None:
+        """Let what the grace covers go on after the present set's expiry."""
+        self.grace, self.grace_fault = given, None
+        self.registry.update_trust(self.trusted, given)
 
     def anchoring(self, tell: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, FabricError]]:
         """For a door that stays open: `[witness] anchors` are written meanwhile. See `anchoring.anchoring`."""
@@ -239,13 +268,20 @@ def log_limits(settings: Settings) -> LogLimits:
     return LogLimits(**settings.witness.model_dump(exclude={"anchors", "anchor_every_s"}))
 
 
-def _warnings(trusted: Trusted) -> list[str]:
-    reached = expiry_warning(trusted, _now())
+def _warnings(house: House) -> list[str]:
+    trusted, now = house.trusted, _now()
+    found = [] if house.grace_fault is None else [f"the grace in the log does not count: {house.grace_fault.message}"]
+    reached = expiry_warning(trusted, now)
     if reached is None:
-        return []
-    if reached == 0:
-        return [f"the trust set expired at {trusted.trust.expires}: nothing new is loaded; `ifctl trust renew`"]
-    return [f"the trust set expires at {trusted.trust.expires}; `ifctl trust renew`"]
+        return found
+    if reached > 0:
+        days = f"{reached} days" if reached > 1 else "a day"
+        return [*found, f"the trust set expires at {trusted.trust.expires}, within {days}; `ifctl trust renew`"]
+    expired = f"the trust set expired at {trusted.trust.expires}"
+    if house.grace is None or now >= house.grace.grace.until_at:
+        return [*found, f"{expired}: nothing is loaded; `ifctl trust renew`"]
+    covers = f"{len(house.grace.grace.covers)} bundle(s) go on under a grace until {house.grace.grace.until}"
+    return [*found, f"{expired}: {covers}; `ifctl trust renew`"]
 
 
 def _now() -> datetime:

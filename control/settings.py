@@ -17,7 +17,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["ActionSettings", "GovernorSettings", "SandboxSettings", "Settings", "WitnessSettings", "load_settings"]
+__all__ = [
+    "ActionSettings",
+    "GovernorSettings",
+    "SandboxSettings",
+    "Settings",
+    "TrustSettings",
+    "WitnessSettings",
+    "load_settings",
+]
 
 MAX_BYTES = 1 << 20
 
@@ -94,6 +102,14 @@ class GovernorSettings(Section):
 class WitnessSettings(Section):
     """`[witness]`: the log."""
 
+class TrustSettings(Section):
+    """`[trust]`: the trust set."""
+
+    grace_days: Annotated[int, Field(ge=0, le=14)] = 14
+    """Days beyond the trust set's expiry that an operator's grace may reach: enough to bring the root keys together,
+    too few to do without them. 0: no grace counts."""
+
+
     clock_back_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
     """Seconds that the clock may run behind the last entry: small steps back are what time daemons do, more is a wrong
     clock."""
@@ -132,6 +148,7 @@ class Settings(BaseSettings):
     witness: WitnessSettings = WitnessSettings()
     drivers: Mapping[str, Mapping[str, Any]] = {}
     """A table for each driver, such as `[drivers.http]`, given to it as it stands; the driver's page says what it
+    trust: TrustSettings = TrustSettings()
     takes."""
 
     @classmethod

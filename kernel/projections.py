@@ -14,6 +14,7 @@ facts can be made again from the stored bodies. Tables:
 | `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
 | `trust` | `version` | highest trust set version seen |
+| `trust` | `grace` | the grace last given, and the digest of its set |
 | `adapter` | capability | version and digest last loaded |
 """
 
@@ -49,6 +50,8 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             yield _record("grant", body.value.key, body)
         case e.TrustChanged():
             yield e.Fact("trust", "version", {"version": body.version, "digest": body.digest})
+        case e.TrustGraced():
+            yield e.Fact("trust", "grace", {"trust": body.trust, "document": dict(body.document)})
         case e.AdapterLoaded():
             yield e.Fact("adapter", body.capability, {"version": body.version, "adapter": body.adapter, "at": at})
         case e.AdapterUnloaded():

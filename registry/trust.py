@@ -31,7 +31,7 @@ from infrafabric.registry.signed_json import add_signatures, open_document, sign
 
 __all__ = [
     "DOMAIN", "Instant", "Publisher", "Revoked", "Seen", "TrustSet", "Trusted", "Why", "add_trust_signature",
-    "advance", "load", "matches", "sign_trust",
+    "advance", "load", "matches", "sign_trust", "signers",
 ]  # fmt: skip
 
 DOMAIN = "infrafabric-trust-v1"
@@ -201,6 +201,11 @@ def advance(current: Trusted, document: bytes, now: datetime) -> Trusted:
     if following.trust.expires_at <= now:
         raise FabricError(Code.TRUST_EXPIRED, f"the new trust set expired at {following.trust.expires}")
     return following
+
+
+def signers(trusted: Trusted) -> frozenset[str]:
+    """The root keys of the set that signed it. Whoever else signed counts for nothing."""
+    return open_document(trusted.document, DOMAIN, _WHAT).signers & set(trusted.trust.root_keys)
 
 
 def _verified(document: bytes) -> tuple[Trusted, frozenset[str]]:

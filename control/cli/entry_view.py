@@ -117,6 +117,8 @@ def _summary(kind: str, body: dict[str, Any]) -> str:
             return f"{body['outcome']} {body.get('code', '')}".rstrip()
         case "trust.changed":
             return f"version {body['version']}: {body['change']}: {body['why']}"
+        case "trust.graced":
+            return f"version {body['version']} until {body['until']}: {body['why']}"
         case "target.changed":
             return f"{body['change']} {body['value']['name']}: {body['why']}"
         case "talent.changed":

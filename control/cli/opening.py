@@ -69,7 +69,7 @@ def _with_house(shell: Shell, mode: Mode, work: Work[T]) -> T:
             if home.is_development and mode != "reading" and not shell.as_json:
                 shell.say("development home: its keys lie unprotected")
             for warning in house.warnings:
-                shell.say(f"warning: {warning}")
+                shell.warn(warning)
             return await work(house)
 
     return await_(run)

@@ -37,6 +37,7 @@ class Shell:
         self.passphrase_file: Path | None = None
         self.redact: Callable[[str], str] = _same
         self._trace = ""
+        self._warned: set[str] = set()
 
     # --- what the caller gave
 
@@ -96,6 +97,12 @@ class Shell:
     def say(self, text: str) -> None:
         """A line beside the answer: a hint, a station passed, a warning. On stderr."""
         self.tell(visible(text, 2_000))
+
+    def warn(self, text: str) -> None:
+        """A warning, told once however often the home is opened."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.say(f"warning: {text}")
 
     def tell(self, text: str) -> None:
         """`text` as it stands on stderr. Where nothing can be written there, the command goes on unheard.

@@ -12,6 +12,7 @@ import click
 from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import asked_passphrase, look, operating
 from infrafabric.control.cli.shell import Shell
+from infrafabric.control.cli.trust_grace import grace, grace_shape
 from infrafabric.control.cli.trust_round import adopt, sign, told_proposal
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
@@ -46,15 +47,22 @@ def trust() -> None:
 
 trust.add_command(sign)
 trust.add_command(adopt)
+trust.add_command(grace)
 
 
 @trust.add_command
 @command("show", short_help="The trust set that holds.")
 def show(shell: Shell) -> None:
-    """Show publishers, allow-list, revocations, operator and root keys, and when the trust set expires."""
+    """Show publishers, allow-list, revocations, operator and root keys, who signed, expiry and grace."""
 
     def find(house: House) -> dict[str, Any]:
-        return {"digest": house.trusted.digest, **house.trusted.trust.as_json()}
+        from infrafabric.registry.trust import signers
+
+        present = house.trusted
+        return {
+            "digest": present.digest, **present.trust.as_json(), "signers": sorted(signers(present)),
+            "grace": grace_shape(house),
+        }  # fmt: skip
 
     found = look(shell, find)
 
@@ -62,9 +70,19 @@ def show(shell: Shell) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        console.print(
-            f"version {found['version']}, expires {found['expires']}, {found['threshold']} root key(s) must sign"
-        )
+        console.print(f"version {found['version']}, expires {found['expires']}")
+        console.print(f"digest {found['digest']}", soft_wrap=True)
+        if found["grace"] is not None:
+            given = found["grace"]
+            ended = "ended at" if given["ended"] else "until"
+            said = f"a grace for {len(given['covers'])} bundle(s) {ended} {given['until']}: {visible(given['why'])}"
+            console.print(Text(said), soft_wrap=True)
+        roots = Table("root key", f"signed this set, {found['threshold']} must")
+        for key in found["root_keys"]:
+            roots.add_row(Text(key), "signed" if key in found["signers"] else "")
+        console.print(roots)
+        for key in found["operator_keys"]:
+            console.print(Text(f"operator key {key}"))
         publishers = Table("publisher", "may sign", "keys")
         for name, one in found["publishers"].items():
             keys = "\n".join(one["keys"])

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     KERNEL_STOPPED = "kernel.stopped"
     ORIGIN_OPENED = "origin.opened"
     TRUST_CHANGED = "trust.changed"
+    TRUST_GRACED = "trust.graced"
     POLICY_CHANGED = "policy.changed"
     GRANT_CHANGED = "grant.changed"
     TALENT_CHANGED = "talent.changed"
@@ -121,6 +122,18 @@ class TrustChanged(Body):
     why: str
     change: str
     """What was done, in words: `allow vmix.switcher@1.1.0 sha256:…`."""
+
+
+class TrustGraced(Body):
+    """An operator let the trust set hold on beyond its expiry for what is loaded. Only `document` is believed."""
+
+    version: int
+    trust: str
+    """Digest of the set."""
+    until: str
+    why: str
+    document: Mapping[str, Any]
+    """`signed` and `signatures`, as `registry.trust_expiry` reads them."""
 
 
 class TargetChanged(Signed):
@@ -301,6 +314,7 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.KERNEL_STOPPED: KernelStopped,
     Kind.ORIGIN_OPENED: OriginOpened,
     Kind.TRUST_CHANGED: TrustChanged,
+    Kind.TRUST_GRACED: TrustGraced,
     Kind.TARGET_CHANGED: TargetChanged,
     Kind.TALENT_CHANGED: TalentChanged,
     Kind.GRANT_CHANGED: GrantChanged,

@@ -28,6 +28,7 @@ CHANGES: list[list[str]] = [
     ["trust", "renew"],
     ["trust", "roots", "--root", "own", "--threshold", "1"],
     ["trust", "adopt", "proposal.json"],
+    ["trust", "grace", "--until", "2099-01-01"],
     ["adapter", "remove", "vmix.switcher@1.1.0"],
     ["witness", "erase", "0"],
     ["witness", "reopen", "example.org/next"],

@@ -19,6 +19,7 @@ from infrafabric.control.log_time import log_time
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
 from infrafabric.kernel.chassis.chassis import Chassis
+from infrafabric.kernel.chassis.kept import KeptComponents
 from infrafabric.kernel.chassis.program import COMPONENT_FILE
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Driver
@@ -61,7 +62,7 @@ async def examine_all(
         settings = load_settings(home.settings_file)
     except FabricError as error:
         return [*looks, _bad("home", error)]
-    looks += [_home(home), *_keys(home), _disk(home, settings)]
+    looks += [_home(home), *_keys(home), _disk(home, settings), _kept(home, settings)]
     looks.append(_log(home, settings))
     tell("starting the sandbox")
     looks.append(await _sandbox(home, settings, passphrase, tell))
@@ -118,6 +119,13 @@ def _disk(home: Home, settings: Settings) -> Look:
     if free < reserve:
         return Look("disk", State.BAD, said, "Free some space; no new work is taken until then.")
     return Look("disk", State.NOTE if free < 4 * reserve else State.GOOD, said)
+
+
+def _kept(home: Home, settings: Settings) -> Look:
+    most = settings.sandbox.keep_components
+    sizes = KeptComponents(home.components, most).sizes()
+    said = f"{len(sizes)} kept for replays, {sum(sizes.values()) >> 20} MiB; the newest {most} stay"
+    return Look("components", State.GOOD, said)
 
 
 def _log(home: Home, settings: Settings) -> Look:

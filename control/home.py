@@ -8,6 +8,7 @@
       vault/              secrets, one age-format file
       trust/              the trust sets, a file a version; the log says which one holds
       bundles/            signed bundles by digest
+      components/         Python components that ran here, by digest, to replay on
       witness/            log.db, and slots: the latest checkpoints outside the database
       cache/              compiled components; may be deleted
       crash/              tracebacks of internal faults, secrets masked
@@ -37,7 +38,7 @@ __all__ = ["FORMAT", "MIGRATIONS", "Home", "Kind", "chosen_home", "write_atomica
 Kind = Literal["development", "production"]
 
 FORMAT = 1
-FOLDERS = ("keys", "vault", "trust", "bundles", "witness", "cache", "crash")
+FOLDERS = ("keys", "vault", "trust", "bundles", "components", "witness", "cache", "crash")
 
 MIGRATIONS: Mapping[int, Callable[[Path], None]] = {}
 """From version n to n + 1, each run once under the home's lock, before anything else is opened."""
@@ -96,6 +97,10 @@ class Home:
     @property
     def bundles(self) -> Path:
         return self.root / "bundles"
+
+    @property
+    def components(self) -> Path:
+        return self.root / "components"
 
     @property
     def log_file(self) -> Path:

@@ -87,6 +87,8 @@ class SandboxSettings(Section):
     answers."""
     recycle_after: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     """Runs after which a worker is replaced, whatever a library in it may leak."""
+    keep_components: Annotated[int, Field(ge=1, le=1_000)] = 8
+    """Python components that stay in the home, the newest, to replay what ran on them: each takes 20 MB."""
     allow_unconfined: bool = False
     """Run workers on Linux even where seccomp cannot be applied: only the empty import list then stands between a guest
     and the machine."""

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,9 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
 
 async def start_chassis(home: Home, settings: Settings, key: SigningKey, tell: Callable[[str], None]) -> Chassis:
     """The sandbox, its workers starting. Raises IF_ERR_SANDBOX_UNAVAILABLE."""
-    return await Chassis.start(chassis_settings(home.cache, cache_key(key), settings), progress=tell)
+    chosen = chassis_settings(home.cache, cache_key(key), settings)
+    kept = replace(chosen, kept=home.components, kept_most=settings.sandbox.keep_components)
+    return await Chassis.start(kept, progress=tell)
 
 
 def chassis_settings(cache: Path, mac_key: bytes, settings: Settings) -> ChassisSettings:

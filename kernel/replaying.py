@@ -35,14 +35,15 @@ async def replay(parts: Parts, action: str) -> Replayed:
     received, planned = history.received, history.planned
     if received is None or planned is None:
         raise FabricError(Code.REPLAY_UNAVAILABLE, f"{action} has no recorded plan to replay")
-    if planned.runtime != parts.chassis.runtime_digest:
-        raise FabricError(Code.REPLAY_UNAVAILABLE, f"{action} ran on component {planned.runtime}, which is not here")
     capability = parts.registry.recorded(planned.capability, planned.adapter)
     program = program_of(capability)
-    await parts.chassis.load(program)
     runs = _runs(history, received, planned)
-    for _, recorded, argument in runs:
-        await parts.chassis.replay(program, argument, recorded)
+    # A component of the adapter's own is in its bundle; python/1 ran on what was this kernel's then.
+    runtime = planned.runtime if program.runtime == "python/1" else parts.chassis.runtime_digest
+    async with parts.chassis.of(runtime) as chassis:
+        await chassis.load(program)
+        for _, recorded, argument in runs:
+            await chassis.replay(program, argument, recorded)
     changes, context = _digests(received, planned)
     for name, made, recorded_digest in (
         ("changes_digest", changes, planned.changes_digest),

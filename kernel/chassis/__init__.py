@@ -7,6 +7,7 @@
     pool.py      which worker serves whom                    (in the kernel's process)
     link.py      one worker as the kernel sees it            (in the kernel's process)
     cache.py     compiled components, under a MAC            (in the kernel's process)
+    kept.py      components that ran here, for replays       (in the kernel's process)
     compiler.py  wasm to native code                         (a process of its own, confined)
     worker.py    runs guests                                 (a process of its own, confined)
     process.py   how processes are started               (in the kernel's process)

@@ -7,13 +7,16 @@ import hashlib
 import itertools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.chassis.cache import ComponentCache
 from infrafabric.kernel.chassis.drive import BY_CHANCE, Drive, Loaded, Perform, cut_off
+from infrafabric.kernel.chassis.kept import KeptComponents
 from infrafabric.kernel.chassis.link import WorkerGone
 from infrafabric.kernel.chassis.pool import Pool, PoolLimits
 from infrafabric.kernel.chassis.program import ChassisSettings, Op, Program, Run, RunLimits
@@ -59,6 +62,13 @@ class Chassis:
         if progress is not None and not cache.holds(digest, PYTHON):
             progress("compiling the sandbox component (once)")
         component = await cache.open(wasm, digest, PYTHON)
+        unkept: tuple[str, ...] = ()
+        if settings.kept is not None:
+            kept = KeptComponents(settings.kept, settings.kept_most)
+            try:
+                await asyncio.to_thread(kept.keep, settings.component, wasm, f"sha256:{digest}")
+            except OSError as error:
+                unkept = (f"the component could not be kept for replays: {error.strerror}",)
         limits = PoolLimits(
             workers=max(1, settings.workers),
             workers_each=max(1, settings.workers_each),
@@ -76,7 +86,7 @@ class Chassis:
         except BaseException:
             await pool.close()
             raise
-        chassis.confinement, chassis.weaknesses = first.confined, first.missing
+        chassis.confinement, chassis.weaknesses = first.confined, (*first.missing, *unkept)
         if sys.platform == "linux" and "seccomp" not in first.confined and not settings.allow_unconfined:
             await pool.close()
             raise FabricError(
@@ -296,6 +306,33 @@ class Chassis:
             )
         if recorded.result and sha256(dumps(run.done)) != recorded.result:
             raise FabricError(Code.REPLAY_DIVERGED, "it asked for the same and ended with another answer")
+
+    @asynccontextmanager
+    async def of(self, runtime: str) -> AsyncIterator[Chassis]:
+        """The sandbox on the component `sha256:…` to replay what ran on it: this one, or, on a component that was kept
+        from before, one with a worker of its own. New work never runs there.
+
+        Raises IF_ERR_REPLAY_UNAVAILABLE, IF_ERR_SANDBOX_UNAVAILABLE.
+        """
+        if runtime == self.runtime_digest:
+            yield self
+            return
+        if self._settings.kept is None:
+            raise FabricError(Code.REPLAY_UNAVAILABLE, f"it ran on component {runtime}, and none is kept here")
+        kept = KeptComponents(self._settings.kept, self._settings.kept_most)
+        component = await asyncio.to_thread(kept.find, runtime)
+        alone = replace(self._settings, component=component, kept=None, workers=1, workers_each=1, spares=0, preload=1)
+        try:
+            older = await Chassis.start(alone)
+        except FabricError as error:
+            if error.code not in (Code.SANDBOX_IMPORTS, Code.ENTRYPOINT_INVALID):
+                raise
+            message = f"the component {runtime} is no longer one that runs here: {error.message}"
+            raise FabricError(Code.REPLAY_UNAVAILABLE, message) from None
+        async with older:
+            if older.runtime_digest != runtime:
+                raise FabricError(Code.REPLAY_UNAVAILABLE, f"the component {runtime} was altered while it was read")
+            yield older
 
     async def close(self) -> None:
         """End every worker. Runs under way end with IF_ERR_SANDBOX_UNAVAILABLE or IF_ERR_SANDBOX_CRASHED."""

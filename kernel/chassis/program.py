@@ -77,6 +77,10 @@ class ChassisSettings:
     allow_unconfined: bool = False
     """Run workers on Linux even where seccomp cannot be applied. Elsewhere there is no seccomp to apply."""
     component: Path = COMPONENT_FILE
+    kept: Path | None = None
+    """Folder in which each component of python/1 that ran stays, by digest, for replays; None keeps none."""
+    kept_most: int = 8
+    """Components that stay there, the newest, the present one among them; each takes some 20 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def simulator() -> Iterator[VmixSimulator]:
 
 def _copied(template: Path, place: Path) -> Path:
     """A copy of a home that shares its compiled components."""
-    shutil.copytree(template, place, ignore=shutil.ignore_patterns("cache"))
+    shutil.copytree(template, place, ignore=shutil.ignore_patterns("cache", "components"))
     (place / "cache").symlink_to((template / "cache").resolve())
     return place
 

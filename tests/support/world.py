@@ -232,7 +232,7 @@ async def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def world(furnished: Path, peer: Peer, tmp_path: Path) -> World:
     root = tmp_path / "home"
-    shutil.copytree(furnished, root)
+    shutil.copytree(furnished, root, ignore=shutil.ignore_patterns("components"))
     made = World(Home.open(root), peer)
     async with made.opened("operating") as house:
         await made.move(house, peer.port)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.keys.locking import LOCKED_BYTES, try_lock
 
 __all__ = ["HomeLock"]
 
@@ -35,7 +35,7 @@ class HomeLock:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         deadline = time.monotonic() + wait_s
         told = False
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() >= deadline:
                 holder = self.holder()
                 os.close(descriptor)
@@ -47,8 +47,8 @@ class HomeLock:
                 told = True
             time.sleep(POLL_S)
         self._descriptor = descriptor
-        os.lseek(descriptor, _NAMED_FROM, os.SEEK_SET)
-        os.ftruncate(descriptor, _NAMED_FROM)
+        os.lseek(descriptor, LOCKED_BYTES, os.SEEK_SET)
+        os.ftruncate(descriptor, LOCKED_BYTES)
         os.write(descriptor, str(os.getpid()).encode())
 
     def release(self) -> None:
@@ -60,7 +60,7 @@ class HomeLock:
     def holder(self) -> str:
         """Who holds the lock, in words, as far as the file says."""
         try:
-            text = self._path.read_bytes()[_NAMED_FROM:].decode("ascii", "replace").strip()
+            text = self._path.read_bytes()[LOCKED_BYTES:].decode("ascii", "replace").strip()
         except OSError:  # Windows refuses to read what another process has locked
             return "another process"
         return f"process {text}" if text.isdigit() else "another process"
@@ -72,28 +72,3 @@ class HomeLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-
-
-# msvcrt locks bytes against reading too, so only the first byte is locked and the holder is named after it.
-_NAMED_FROM = 1
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.keys.locking import try_lock
 
 __all__ = [
     "OTHERS",
@@ -125,7 +126,7 @@ def locked(path: Path) -> Iterator[None]:
         raise _unwritable(path, error) from None
     try:
         deadline = time.monotonic() + LOCK_WAIT_S
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() >= deadline:
                 raise FabricError(Code.KEYS_LOCKED, f"{path} is held by another process", retry_after=1.0)
             time.sleep(POLL_S)
@@ -163,24 +164,3 @@ def _unwritable(path: Path, error: OSError) -> FabricError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return FabricError(Code.DISK_FULL, f"no room to write {path}")
     return FabricError(Code.KEYS_UNWRITABLE, f"{path}: {error.strerror or error}")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

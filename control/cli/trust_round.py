@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from infrafabric.control.house import House
     from infrafabric.keys.signing import SigningKey
+    from infrafabric.registry.trust import Trusted
     from infrafabric.registry.trust_proposal import Proposal
 
 __all__ = ["adopt", "sign", "told_proposal"]
@@ -32,13 +33,22 @@ _FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
     "--root-key", "root_keys", type=click.Path(path_type=Path), metavar="FILE", multiple=True,
     help="An exported root key; no home is needed then. Else the root keys of this home sign.",
 )  # fmt: skip
+@click.option(
+    "--present", metavar="DIGEST",
+    help="Sign only where the proposal follows this set: the digest that `ifctl trust show` tells.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", required=True, help="The signed proposal.")
 @click.option("--yes", is_flag=True, help="Sign without being asked: you have read what changes.")
-def sign(shell: Shell, file: Path, root_keys: tuple[Path, ...], out: Path, yes: bool) -> None:
-    """Show what a proposal changes, then sign it. Compare the digest of the present set with `ifctl trust show`."""
+def sign(shell: Shell, file: Path, root_keys: tuple[Path, ...], present: str | None, out: Path, yes: bool) -> None:
+    """Show what a proposal changes, then sign it.
+
+    The file cannot vouch for the set that it follows. A home that holds that set says so; else compare the digest with
+    the one that `ifctl trust show` tells, or insist on it: --present DIGEST.
+    """
     from infrafabric.registry.trust_proposal import read_proposal, sign_proposal
 
     proposal = _read(shell, file)
+    _check_present(shell, proposal, present)
     shell.check_new(out)
     for line in _lines(proposal):
         shell.say(line)
@@ -102,6 +112,40 @@ def told_proposal(shell: Shell, proposal: Proposal, out: Path) -> None:
             console.print(visible(line, 2_000), soft_wrap=True)
 
     shell.result(shape, render)
+
+
+def _check_present(shell: Shell, proposal: Proposal, insisted: str | None) -> None:
+    """Say what vouches for the set that the proposal follows. Raises IF_ERR_TRUST_ROLLBACK where it is another one.
+
+    A home of another log knows nothing of that set; it has its own, so a difference is told and refuses nothing.
+    """
+    claimed, version = proposal.present.digest, proposal.present.trust.version
+    if insisted is not None:
+        if insisted != claimed:
+            said = f"the proposal follows version {version} {claimed}, not {visible(insisted, 80)}"
+            raise FabricError(Code.TRUST_ROLLBACK, said, remedy="Have the change proposed anew from the present set.")
+        shell.say("the proposal follows the set that --present names")
+        return
+    held = _held(shell)
+    if held is None:
+        shell.say(f"no home is here to vouch for the set that the proposal follows; compare {claimed}")
+    elif held.digest == claimed:
+        shell.say(f"the proposal follows version {version}, the set that this home holds")
+    elif held.trust.root_keys == proposal.present.trust.root_keys:
+        said = f"the proposal follows version {version} {claimed}, this home is at {held.trust.version} {held.digest}"
+        raise FabricError(Code.TRUST_ROLLBACK, said, remedy="Have the change proposed anew from the present set.")
+    else:
+        shell.say(f"this home holds another trust set, {held.digest}; compare {claimed} with the home it is for")
+
+
+def _held(shell: Shell) -> Trusted | None:
+    """The trust set of this machine's home; None where it has no home."""
+    try:
+        return look(shell, lambda house: house.trusted)
+    except FabricError as error:
+        if error.code is Code.HOME_MISSING:
+            return None
+        raise
 
 
 def _changes(proposal: Proposal) -> list[str]:

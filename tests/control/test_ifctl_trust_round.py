@@ -46,6 +46,25 @@ def test_two_machines(bare_home: Ifctl, second: Ifctl, tmp_path: Path) -> None:
     assert bare_home.refused("trust", "adopt", paths[5], "--why", "x")[1] == Code.TRUST_ROLLBACK.value
 
 
+def test_a_home_vouches_for_the_present_set(bare_home: Ifctl, second: Ifctl, tmp_path: Path) -> None:
+    proposal, out = str(tmp_path / "proposal.json"), str(tmp_path / "signed.json")
+    bare_home.ok("trust", "renew", "--propose", proposal, "--why", "x")
+    digest = bare_home.ok("trust", "show")["digest"]
+    sign = ("trust", "sign", proposal, "--out", out, "--yes")
+    assert bare_home.refused(*sign, "--present", "sha256:" + "0" * 64)[1] == Code.TRUST_ROLLBACK.value
+    elsewhere = second(*sign)
+    assert f"this home holds another trust set, {second.ok('trust', 'show')['digest']}" in elsewhere.stderr
+    assert digest in elsewhere.stderr
+    assert elsewhere.exit_code == 1  # it holds no root key of that set
+    bare_home.ok("trust", "renew", "--days", "20", "--why", "x")
+    assert bare_home.refused(*sign)[1] == Code.TRUST_ROLLBACK.value
+    assert not Path(out).exists()
+    bare_home.ok("trust", "renew", "--propose", str(tmp_path / "next.json"), "--why", "x")
+    signed = bare_home("trust", "sign", str(tmp_path / "next.json"), "--out", out, "--yes")
+    assert (signed.exit_code, Path(out).exists()) == (0, True)
+    assert "the set that this home holds" in signed.stderr
+
+
 def test_who_holds_no_root_key_cannot_sign(bare_home: Ifctl, second: Ifctl, tmp_path: Path) -> None:
     proposal, out = tmp_path / "proposal.json", tmp_path / "signed.json"
     bare_home.ok("trust", "renew", "--propose", str(proposal), "--why", "x")
@@ -62,6 +81,13 @@ def test_a_machine_without_a_home_signs_by_a_key_file(tmp_path: Path) -> None:
     run.ok("init", "--origin", "example.org/production", "--export-root", str(key), *using)
     proposal, signed = str(tmp_path / "proposal.json"), str(tmp_path / "signed.json")
     run.ok("trust", "renew", "--propose", proposal, "--why", "x", *using)
-    homeless.ok("trust", "sign", proposal, "--root-key", str(key), "--out", signed, "--yes", *using)
+    sign = ("trust", "sign", proposal, "--root-key", str(key), "--out", signed, "--yes", *using)
+    digest = run.ok("trust", "show", *using)["digest"]
+    wrong = homeless.refused(*sign, "--present", "sha256:" + "0" * 64)
+    assert wrong[1] == Code.TRUST_ROLLBACK.value and digest in wrong[2]
+    homeless.ok(*sign, "--present", digest)
+    Path(signed).unlink()
+    told = homeless(*sign)
+    assert (told.exit_code, f"compare {digest}" in told.stderr) == (0, True)
     assert run.ok("trust", "adopt", signed, "--why", "x", *using)["version"] == 2
     assert not homeless.home.exists()

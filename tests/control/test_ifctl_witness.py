@@ -270,3 +270,10 @@ def test_an_outcome_whose_body_is_withheld_is_not_proven(
     assert (found["complete"], found["outcome"], found["code"]) == (False, None, None)
     assert "erased or withheld" in found["error"]["message"]
     assert "outcome  not proven" in nowhere(*verify).stdout
+
+
+def test_an_erasure_goes_under_the_given_trace(bare_home: Ifctl) -> None:
+    bare_home.ok("talent", "add", "--name", "someone", "--why", "a test")
+    bare_home.ok("witness", "erase", "3", "--why", "asked to be forgotten", "--trace-token", "cd" * 16)
+    (entry,) = bare_home.ok("witness", "query", "--trace-token", "cd" * 16)["entries"]
+    assert entry["kind"] == "body.erased"

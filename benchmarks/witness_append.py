@@ -32,7 +32,8 @@ from infrafabric.witness.signer import KeySigner
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.sqlite_store import SqliteStore
 
-SECONDS = 0.8
+SECONDS = 1.6
+"""Long enough that the raw database's WAL, which grows for its first thousand commits, has come to rest."""
 ROUNDS = 5
 """Log and raw commits take turns, because disks and neighbours change; the round of the median ratio is given."""
 SLOW_FSYNC_S = 0.010

@@ -6,6 +6,7 @@ append does not pay for it. `secure_delete` is on: what is erased is overwritten
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -30,6 +31,8 @@ WAL_FRAMES = 1000
 """Pages in the WAL beyond which it is to be used again from its start (SQLite's own default for that)."""
 PAGES_A_COMMIT, ROWS_A_PAGE = 4, 5
 """Roughly what a commit puts into the WAL: the ends of table and indexes, and the rows themselves."""
+WAL_BYTES = 32 + (WAL_FRAMES + 250) * (24 + 4096)
+"""Written as zeros at open: a sync of a file that grows, or is only allocated, commits the file system's journal."""
 CHECKPOINT_AT_LEAST_S = 5.0
 RESERVE_BYTES = 16 << 20
 """Held back in a file of its own: room for the closing entries (at most 1 MiB each) of what is under way."""
@@ -59,6 +62,8 @@ CREATE TABLE erased (i INTEGER, table_name TEXT, key TEXT, PRIMARY KEY (i, table
 """
 _FROM_1 = "DROP INDEX entry_trace; DROP INDEX entry_kind;"
 _COLUMNS = 12
+_ZEROS = 1 << 20
+_log = logging.getLogger(__name__)
 # One statement for many rows: each statement gives up the interpreter lock, and a busy event loop is slow to return it.
 _CHUNKS = [
     (count, "INSERT INTO entry VALUES " + ",".join([f"({','.join('?' * _COLUMNS)})"] * count))  # noqa: S608 - fixed text
@@ -104,10 +109,31 @@ class SqliteStore:
                 tables = _FROM_1 if version == 1 else _SCHEMA
                 marks = f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};"
                 db.executescript(f"BEGIN IMMEDIATE; {tables} {_BLOCKS} {marks} COMMIT")
+            if version == 0:
+                self._checkpoint(db, "TRUNCATE")
             self._sealed = db.execute("SELECT coalesce(max(n) + 1, 0) FROM block").fetchone()[0]
+            self._grow_wal()
         except sqlite3.Error as error:
             raise FabricError(Code.LOG_DAMAGED, f"the log {self.path.name} cannot be opened: {error}") from None
         return db
+
+    def _grow_wal(self) -> None:
+        """Give an empty WAL the size that it soon has anyway.
+
+        SQLite ignores a WAL whose header is not one, and whatever follows its last whole frame (file format, section
+        4.1). One that holds anything is left alone: a kernel that died left it grown.
+        """
+        wal = self.path.with_name(self.path.name + "-wal")
+        if not wal.exists() or wal.stat().st_size > 0 or self.free_bytes() < 4 * RESERVE_BYTES:
+            return
+        try:
+            with wal.open("r+b", buffering=0) as file:
+                for position in range(0, WAL_BYTES, _ZEROS):
+                    file.write(bytes(min(_ZEROS, WAL_BYTES - position)))
+                os.fsync(file.fileno())
+        except OSError as error:
+            # What was written of it does no harm, and a commit that finds no room says so itself.
+            _log.warning("the WAL of %s was not grown beforehand: %s", self.path.name, error)
 
     # --- writing
 

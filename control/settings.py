@@ -37,6 +37,7 @@ def _whole_path(text: str) -> str:
 
 
 ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+
 AnchorFolder = Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(_whole_path)]
 
 
@@ -101,9 +102,6 @@ class GovernorSettings(Section):
     """Actions that may wait for their turn at one target: more would wait longer than anyone who asked."""
 
 
-class WitnessSettings(Section):
-    """`[witness]`: the log."""
-
 class TrustSettings(Section):
     """`[trust]`: the trust set."""
 
@@ -111,6 +109,9 @@ class TrustSettings(Section):
     """Days beyond the trust set's expiry that an operator's grace may reach: enough to bring the root keys together,
     too few to do without them. 0: no grace counts."""
 
+
+class WitnessSettings(Section):
+    """`[witness]`: the log."""
 
     clock_back_s: Annotated[float, Field(ge=0, le=3_600)] = 5.0
     """Seconds that the clock may run behind the last entry: small steps back are what time daemons do, more is a wrong
@@ -147,10 +148,10 @@ class Settings(BaseSettings):
     actions: ActionSettings = ActionSettings()
     sandbox: SandboxSettings = SandboxSettings()
     governor: GovernorSettings = GovernorSettings()
+    trust: TrustSettings = TrustSettings()
     witness: WitnessSettings = WitnessSettings()
     drivers: Mapping[str, Mapping[str, Any]] = {}
     """A table for each driver, such as `[drivers.http]`, given to it as it stands; the driver's page says what it
-    trust: TrustSettings = TrustSettings()
     takes."""
 
     @classmethod

@@ -22,9 +22,9 @@ class Swapper(Adapter):
     async def plan(self, intent, host):
         text = (await host.read("state")).text
         if "<active>2<" in text:
-            return Plan()
+            return Plan(observed={"program": 2})
         back = Call("cut", {"Input": "1"})
-        return Plan([Change("cut", {"Input": "2"}, {"program": 1}, {"program": 2}, inverse=back)])
+        return Plan([Change("cut", {"Input": "2"}, {"program": 1}, {"program": 2}, inverse=back)], observed={"program": 1})
 """
 MANIFEST = {
     "id": "if://capability/vmix.swapper",

@@ -24,7 +24,8 @@ class Swapper(Adapter):
         if "<active>2<" in text:
             return Plan(observed={"program": 2})
         back = Call("cut", {"Input": "1"})
-        return Plan([Change("cut", {"Input": "2"}, {"program": 1}, {"program": 2}, inverse=back)], observed={"program": 1})
+        there = Change("cut", {"Input": "2"}, {"program": 1}, {"program": 2}, inverse=back)
+        return Plan([there], observed={"program": 1})
 """
 MANIFEST = {
     "id": "if://capability/vmix.swapper",

@@ -33,60 +33,20 @@ from infrafabric.kernel.chassis.engine import (
     make_engine,
     own_engine,
 )
+from infrafabric.kernel.chassis.ticker import EPOCH_S, Ticker
 from infrafabric.kernel.chassis.wire import HEADER, FrameError, decode, encode, lengths
 
 __all__ = ["main"]
 
-EPOCH_S = 0.01
+NICENESS = 5
+"""Guests yield to the kernel, which has answers to hand on and entries to make durable while workers tidy up."""
+HAND_OVER_MS = 1
+"""A pause after an answer, before tidying: who is woken by it often shares the core, and would wait for its turn."""
 LOAD_CPU_MS = 2_000
 """For instantiating and loading an adapter: its modules' own code runs then."""
 COMPILE_CPU_MS = 10_000
 STEP_BYTES = 16 << 20
 """Of bytecode that a compile gives. Steps of a run have their own limit."""
-
-
-class Ticker:
-    """Advances the engines' epoch by the CPU time of the guest thread, so that waiting for a busy core costs nothing.
-
-    Where the system has no such clock the epoch follows the wall clock while a call is under way.
-    """
-
-    def __init__(self, engines: tuple[Engine, ...], thread: int) -> None:
-        self._engines = engines
-        self._clock: Callable[[], float] = time.monotonic
-        get_clock = getattr(time, "pthread_getcpuclockid", None)
-        if get_clock is not None:
-            clock = get_clock(thread)
-            self._clock = lambda: time.clock_gettime(clock)
-        self._work = threading.Event()
-        self._asleep = False
-        self._touched = 0
-
-    def touch(self) -> None:
-        """Called by the guest thread as work arrives."""
-        self._touched += 1
-        if self._asleep:
-            self._work.set()
-
-    def run(self, over: threading.Event) -> None:
-        last, seen, quiet = self._clock(), 0, 0
-        while not over.is_set():
-            time.sleep(EPOCH_S)
-            now = self._clock()
-            while now - last >= EPOCH_S:
-                for engine in self._engines:
-                    engine.increment_epoch()
-                last += EPOCH_S
-            if self._touched != seen:
-                seen, quiet = self._touched, 0
-            elif now - last < EPOCH_S / 10:
-                quiet += 1
-            if quiet > 100:  # nothing to count: wake up when there is, not a hundred times a second
-                self._asleep = True
-                if self._touched == seen:
-                    self._work.wait(60)
-                self._asleep, quiet = False, 0
-                self._work.clear()
 
 
 @dataclass(slots=True)
@@ -317,10 +277,10 @@ class Channel:
             self._poll = select.poll()
             self._poll.register(number, select.POLLIN)
 
-    def pending(self) -> bool:
+    def pending(self, wait_ms: int = 0) -> bool:
         if self._poll is not None:
-            return bool(self._poll.poll(0))
-        return bool(select.select([self._socket], [], [], 0)[0])
+            return bool(self._poll.poll(wait_ms))
+        return bool(select.select([self._socket], [], [], wait_ms / 1e3)[0])
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
         """The next message; None when the kernel is gone."""
@@ -348,15 +308,19 @@ class Channel:
 
 
 def serve(worker: Worker, channel: Channel, ticker: Ticker) -> None:
+    answered = False
     while True:
         ticker.touch()
-        while not channel.pending() and worker.tidy():
+        wait_ms = HAND_OVER_MS if answered else 0
+        while not channel.pending(wait_ms) and worker.tidy():
+            wait_ms = 0
             ticker.touch()
         received = channel.receive()
         if received is None:
             return
         ticker.touch()
         answer = worker.handle(*received)
+        answered = answer is not None
         if answer is not None:
             channel.send(answer)
 
@@ -371,6 +335,8 @@ def open_socket(argument: str) -> socket.socket:
 def main(arguments: list[str]) -> int:
     descriptor, component_file, slots, preload, memory_bytes = arguments
     channel = Channel(open_socket(descriptor))
+    if sys.platform != "win32":
+        os.nice(NICENESS)
     try:
         engine, note = make_engine(Pooling(int(slots) + 1, int(memory_bytes)))
         component = Component.deserialize_file(engine, component_file)

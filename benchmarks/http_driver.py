@@ -21,7 +21,7 @@ from infrafabric.kernel.ports import DriverCall
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import Target
 from infrafabric.keys.redaction import SecretRedactor
-from infrafabric.transports.http import HttpDriver
+from infrafabric.transports.http.driver import HttpDriver
 
 CALLS = 3_000
 BODY = b'{"state": "on"}'

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from infrafabric.kernel.hooks import DriverContext, extension
 from infrafabric.kernel.ports import Driver
-from infrafabric.transports.http import HttpDriver
+from infrafabric.transports.http.driver import HttpDriver
 
 __all__ = ["drivers"]
 

@@ -10,7 +10,7 @@ from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.kernel.chassis.program import COMPONENT_FILE, ChassisSettings
 from infrafabric.kernel.hooks import DriverContext
 from infrafabric.kernel.ports import Driver
-from infrafabric.transports.http import HttpDriver
+from infrafabric.transports.http.driver import HttpDriver
 
 
 class NoSecrets:

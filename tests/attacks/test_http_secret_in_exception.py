@@ -69,7 +69,7 @@ async def test_a_fault_of_the_drivers_own_does_not_tell(
         raise RuntimeError(f"while sending {given}")
 
     http_rig.secret("TOKEN", SECRET)
-    monkeypatch.setattr("infrafabric.transports.http._headers", lambda pin, request: fail(request))
+    monkeypatch.setattr("infrafabric.transports.http.driver._headers", lambda pin, request: fail(request))
     refused = await http_rig.refusal(EFFECT)
     assert refused.code == Code.INTERNAL
     assert len(chain(refused)) == 1

@@ -85,7 +85,7 @@ async def test_a_broken_driver_does_not_keep_the_kernel_from_starting(
         raise RuntimeError("the driver is broken")
 
     with monkeypatch.context() as broken:
-        broken.setattr("infrafabric.transports.http.HttpDriver.perform", breaks)
+        broken.setattr("infrafabric.transports.http.driver.HttpDriver.perform", breaks)
         async with world.opened() as house:
             assert house.log.facts.get("open", the_action(house)) is not None
     async with world.opened() as house:

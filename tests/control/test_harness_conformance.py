@@ -13,7 +13,7 @@ import pytest
 from infrafabric.control.harness import Report, Verdict, check
 from infrafabric.kernel.hooks import DriverContext
 from infrafabric.kernel.ports import Driver
-from infrafabric.transports.http import HttpDriver
+from infrafabric.transports.http.driver import HttpDriver
 
 ADAPTER = """
 import re

@@ -16,7 +16,7 @@ from infrafabric.kernel.ports import Answer, DriverCall
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import Target
 from infrafabric.keys.redaction import SecretRedactor
-from infrafabric.transports.http import HttpDriver
+from infrafabric.transports.http.driver import HttpDriver
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hooks import DriverContext, manager
 from infrafabric.kernel.ports import DriverCall
 from infrafabric.transports import extension
-from infrafabric.transports.http import HttpDriver
+from infrafabric.transports.http.driver import HttpDriver
 
 
 async def test_a_read_is_answered(http_peer: Any, http_rig: Any, answer: Any) -> None:
@@ -88,7 +88,7 @@ async def test_a_closed_connection_is_not_used_again(http_peer: Any, http_rig: A
 async def test_a_stale_connection_carries_no_write_that_must_not_be_sent_twice(
     http_peer: Any, http_rig: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infrafabric.transports.http.FRESH_S", -1.0)
+    monkeypatch.setattr("infrafabric.transports.http.driver.FRESH_S", -1.0)
     await http_rig.perform()
     await http_rig.perform({"write": "POST /panel", "repeatable": True})
     assert http_peer.connections == 1

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.manifest import Effect
-from infrafabric.transports.compiler import compile_template
 from infrafabric.transports.encoding import text_form
-from infrafabric.transports.template import Template
+from infrafabric.transports.http.compiler import compile_template
+from infrafabric.transports.http.template import Template
 
 SCALAR = {"anyOf": [{"type": ["string", "number", "boolean"]}]}
 

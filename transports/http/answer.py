@@ -10,8 +10,8 @@ from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Redactor
-from infrafabric.transports.connection import Head
-from infrafabric.transports.template import show
+from infrafabric.transports.http.connection import Head
+from infrafabric.transports.places import show
 
 __all__ = ["Body", "answer_value", "header", "problem"]
 

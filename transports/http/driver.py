@@ -28,11 +28,12 @@ from infrafabric.kernel.ports import Answer, DriverCall
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import AddressClass, Target
 from infrafabric.transports.address import Pin, Pins, Resolver, resolve_name
-from infrafabric.transports.answer import Body, answer_value, header, problem
-from infrafabric.transports.compiler import compile_template
-from infrafabric.transports.connection import Connection, Disconnected, Head, Malformed, Pool
 from infrafabric.transports.endpoint import Base, Endpoint, compile_base
-from infrafabric.transports.template import Request, Template, show
+from infrafabric.transports.http.answer import Body, answer_value, header, problem
+from infrafabric.transports.http.compiler import compile_template
+from infrafabric.transports.http.connection import Connection, Disconnected, Head, Malformed, Pool
+from infrafabric.transports.http.template import Request, Template
+from infrafabric.transports.places import show
 
 __all__ = ["HttpDriver"]
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from infrafabric.kernel.canonical import dumps
-from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.manifest import Effect, is_placeholder
 from infrafabric.transports.encoding import Misplaced, header_value, is_dotted, query_piece
+from infrafabric.transports.http.template import Template
+from infrafabric.transports.places import Argument, Constant, Node, json_node, scalar_node, template_fault
 from infrafabric.transports.schema import compile_schema
-from infrafabric.transports.template import Argument, Array, Constant, Node, Object, Secret, Template
 
 __all__ = ["compile_template"]
 
@@ -32,22 +31,22 @@ def compile_template(name: str, effect: Effect) -> Template:
     """The template of the effect `name`. Raises IF_ERR_MANIFEST_INVALID for what HTTP could not carry."""
     match = _OPERATION.fullmatch(effect.operation)
     if match is None:
-        raise _invalid(
+        raise template_fault(
             name, f"the operation {effect.operation[:80]!r} is not `METHOD /path` (the query goes under query)"
         )
     method, path = match.groups()
     if method in ("GET", "HEAD") and (effect.body is not None or effect.form):
-        raise _invalid(name, f"{method} takes no body")
+        raise template_fault(name, f"{method} takes no body")
     segments = _path(name, path, effect)
     headers = _headers(name, effect)
     if set(effect.optional) & set(effect.path):
-        raise _invalid(name, "an argument in the path cannot be optional")
+        raise template_fault(name, "an argument in the path cannot be optional")
     key_header = None
     if effect.provider_key is not None:
         key_header = _header_name(name, effect.provider_key.header)
         if key_header in dict(headers):
-            raise _invalid(name, f"the header {key_header} is set twice")
-    body = None if effect.body is None else _json_node(name, effect.body)
+            raise template_fault(name, f"the header {key_header} is set twice")
+    body = None if effect.body is None else json_node(name, effect.body)
     validators = {argument: compile_schema(schema, argument) for argument, schema in effect.arguments().items()}
     return Template(
         name, method, segments, _flat(name, "query", effect.query), headers, body, _flat(name, "form", effect.form),
@@ -63,22 +62,22 @@ def _path(effect_name: str, path: str, effect: Effect) -> tuple[tuple[str | Argu
         parts = _PLACE.split(segment)
         constants, names = parts[0::2], parts[1::2]
         if segment == "" and index != len(pieces) - 1:
-            raise _invalid(effect_name, "the path has an empty segment")
+            raise template_fault(effect_name, "the path has an empty segment")
         if not all(_SEGMENT.fullmatch(constant) for constant in constants):
-            raise _invalid(effect_name, f"the path segment {segment[:60]!r} is not RFC 3986 text")
+            raise template_fault(effect_name, f"the path segment {segment[:60]!r} is not RFC 3986 text")
         if not names and is_dotted(unquote(segment)):
-            raise _invalid(effect_name, "the path has a dot segment")
+            raise template_fault(effect_name, "the path has a dot segment")
         if any(_UNRESERVED.fullmatch(between) for between in constants[1:-1]):
-            raise _invalid(
+            raise template_fault(
                 effect_name, f"in {segment[:60]!r} two places are not told apart by a reserved character such as `,`"
             )
         used += names
         filled = [Argument(part) if number % 2 else part for number, part in enumerate(parts)]
         segments.append(tuple(part for part in filled if part != "") or ("",))
     if len(used) != len(set(used)) or set(used) != {key for key, item in effect.path.items() if is_placeholder(item)}:
-        raise _invalid(effect_name, "the places in the path and the schemas under path do not match")
+        raise template_fault(effect_name, "the places in the path and the schemas under path do not match")
     if len(used) != len(effect.path):
-        raise _invalid(effect_name, "a member under path is not a schema")
+        raise template_fault(effect_name, "a member under path is not a schema")
     return tuple(segments)
 
 
@@ -92,77 +91,35 @@ def _headers(effect_name: str, effect: Effect) -> tuple[tuple[str, Node], ...]:
     for given, value in effect.headers.items():
         header = _header_name(effect_name, given)
         if header in named:
-            raise _invalid(effect_name, f"the header {header} is set twice")
+            raise template_fault(effect_name, f"the header {header} is set twice")
         named.add(header)
-        node = _scalar(effect_name, given, value)
+        node = scalar_node(effect_name, given, value)
         if isinstance(node, Constant):
             try:
                 header_value(node.value)
             except Misplaced as error:
-                raise _invalid(effect_name, f"the header {header} {error}") from None
+                raise template_fault(effect_name, f"the header {header} {error}") from None
         headers[header] = node
     return tuple(headers.items())
 
 
 def _header_name(effect_name: str, given: str) -> str:
     if _TOKEN.fullmatch(given) is None or given.lower() in _OWN_HEADERS:
-        raise _invalid(effect_name, f"the header {given[:80]!r} cannot be set")
+        raise template_fault(effect_name, f"the header {given[:80]!r} cannot be set")
     return given.lower()
 
 
 def _flat(effect_name: str, place: str, members: Mapping[str, Any]) -> tuple[tuple[str, Node], ...]:
     pairs: list[tuple[str, Node]] = []
     for key, value in members.items():
-        node = _scalar(effect_name, key, value)
+        node = scalar_node(effect_name, key, value)
         try:
             name = query_piece(key)
             if isinstance(node, Constant):
                 query_piece(node.value)
         except Misplaced as error:
-            raise _invalid(effect_name, f"the {place} member {key[:60]!r} {error}") from None
+            raise template_fault(effect_name, f"the {place} member {key[:60]!r} {error}") from None
         if not name:
-            raise _invalid(effect_name, f"a {place} member has no name")
+            raise template_fault(effect_name, f"a {place} member has no name")
         pairs.append((name, node))
     return tuple(pairs)
-
-
-def _scalar(effect_name: str, key: str, value: object) -> Node:
-    if isinstance(value, Mapping):
-        if is_placeholder(value):
-            return Argument(key)
-        if (secret := _secret(effect_name, value)) is not None:
-            return secret
-        raise _invalid(effect_name, f"the member {key[:60]!r} is neither a scalar, a schema nor a secret")
-    if value is None or isinstance(value, (list, tuple)):
-        raise _invalid(effect_name, f"the member {key[:60]!r} is not a scalar")
-    return Constant(value)
-
-
-def _json_node(effect_name: str, value: object) -> Node:
-    """A literal: its members may be places, itself it is none (an array's items have no name to be an argument by)."""
-    if isinstance(value, Mapping):
-        if (secret := _secret(effect_name, value)) is not None:
-            return secret
-        return Object(tuple(
-            (key, Argument(key) if is_placeholder(item) else _json_node(effect_name, item))
-            for key, item in value.items()
-        ))  # fmt: skip
-    if isinstance(value, (list, tuple)):
-        return Array(tuple(_json_node(effect_name, item) for item in value))
-    try:
-        dumps([value])
-    except FabricError as error:
-        raise _invalid(effect_name, error.message) from None
-    return Constant(value)
-
-
-def _secret(effect_name: str, value: Mapping[str, Any]) -> Secret | None:
-    if not isinstance(value.get("secret"), str):
-        return None
-    if not set(value) <= {"secret", "prefix"} or not isinstance(value.get("prefix", ""), str):
-        raise _invalid(effect_name, "a secret takes the members secret and prefix, both texts, and no other")
-    return Secret(value["secret"], value.get("prefix", ""))
-
-
-def _invalid(effect: str, why: str) -> FabricError:
-    return FabricError(Code.MANIFEST_INVALID, f"effect {effect}: {why}")

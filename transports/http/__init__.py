@@ -1,0 +1,1 @@
+"""Effects over HTTP/1.1."""

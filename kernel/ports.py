@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from infrafabric.kernel.words.entries import Body, Fact, Kind
 from infrafabric.kernel.words.manifest import Manifest
@@ -22,12 +22,14 @@ __all__ = [
     "Facts",
     "Governor",
     "Guard",
+    "Health",
     "Log",
     "Project",
     "Question",
     "Redactor",
     "Registry",
     "Secrets",
+    "Signals",
 ]
 
 
@@ -127,6 +129,28 @@ class DriverCall:
     timeout_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a target was found when a driver last had to do with it."""
+
+    state: Literal["up", "connecting", "down", "refused"]
+    """`refused`: it answered, and did not let us in (a wrong password, a revoked token)."""
+    detail: str = ""
+    """One line, secrets redacted: why it is not up, or what the peer says it is."""
+    latency_ms: float | None = None
+    """Of the last request, or of connecting."""
+    reconnects: int = 0
+    """Connections that were made after the first."""
+
+
+class Signals(Protocol):
+    """That a peer told of a change. What changed is not said: the kernel looks."""
+
+    async def wait(self) -> None:
+        """Return once the peer has told of something since the last `wait` (or since these signals were opened)."""
+        ...
+
+
 class Driver(Protocol):
     """Host code that performs effects. One instance serves all targets of its kind and keeps their connections."""
 
@@ -153,6 +177,24 @@ class Driver(Protocol):
         An error with `retryable` set by its code and raised before anything was sent is IF_ERR_TARGET_UNREACHABLE;
         after something was sent the effect may have happened, whatever is raised.
         """
+        ...
+
+    def signals(
+        self, manifest: Manifest, target: Target, secrets: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Signals] | None:
+        """What `manifest.signals` asks this driver to listen for; None where this driver cannot listen.
+
+        Entering connects and subscribes where that has not happened yet. Raises as `perform` does.
+        """
+        ...
+
+    def health(self) -> Mapping[str, Health]:
+        """The targets that this driver had to do with, by name, as they were last found. No I/O."""
+        ...
+
+    async def check_health(self, manifest: Manifest, target: Target, secrets: Mapping[str, str]) -> Health:
+        """Reach the target now: connect, and be let in where its connections begin so. Asks for nothing and alters
+        nothing. Never raises for what the target does."""
         ...
 
     async def forget(self, target: str) -> None:

@@ -16,6 +16,7 @@ from infrafabric.kernel.admission import authenticate, authorize, check_intent, 
 from infrafabric.kernel.applying import Applied, apply, recheck
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.hearing import hearing
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Halt, Journey, Parts, to_the_end
 from infrafabric.kernel.planning import Planned, cost_of, digest_context, plan, records_of
@@ -90,15 +91,16 @@ async def travel(
                 return await _close(journey, planned, decided, applied, verified)
 
             await _still_so(journey, planned, decided, undoes)
-            await apply(journey, planned, applied)
-            if applied.error is not None and not applied.results:
-                raise applied.error
-            if ask.purpose == "dry_run":
-                return await _close(journey, planned, decided, applied, Verified(Outcome.DRY_RUN))
-            if not applied.wrote:
-                verified = Verified(Outcome.FAILED, applied.error or _nothing(journey))
-            else:
-                verified = await verify(journey, planned, applied)
+            async with hearing(journey, planned) as signals:
+                await apply(journey, planned, applied)
+                if applied.error is not None and not applied.results:
+                    raise applied.error
+                if ask.purpose == "dry_run":
+                    return await _close(journey, planned, decided, applied, Verified(Outcome.DRY_RUN))
+                if not applied.wrote:
+                    verified = Verified(Outcome.FAILED, applied.error or _nothing(journey))
+                else:
+                    verified = await verify(journey, planned, applied, signals)
             journey.passes(Station.VERIFIED)
             return await _close(journey, planned, decided, applied, verified)
     except FabricError as error:

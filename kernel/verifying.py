@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from infrafabric.kernel.applying import Applied
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.hearing import pause
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.planning import Planned, plan
+from infrafabric.kernel.ports import Signals
 from infrafabric.kernel.results import is_reference
 from infrafabric.kernel.words.entries import GuestRun
 from infrafabric.kernel.words.manifest import Kind
@@ -28,12 +29,13 @@ class Verified:
     """What the adapter saw at the end, where it says so."""
 
 
-async def verify(journey: Journey, planned: Planned, applied: Applied) -> Verified:
+async def verify(journey: Journey, planned: Planned, applied: Applied, signals: Signals | None = None) -> Verified:
     """What became of an apply that wrote something. What cannot be seen is in doubt or failed, never raised."""
     if journey.capability.manifest.kind is Kind.EVENT:
         return verify_event(planned.plan, applied, undoing=journey.ask.purpose == "undo")
     settle = max((journey.effect(planned_effect(planned, change)).settle_s for change in applied.results), default=0.0)
-    return await verify_state(journey, planned.plan, settle, applied.error, "unknown" in applied.results.values())
+    unknown = "unknown" in applied.results.values()
+    return await verify_state(journey, planned.plan, settle, applied.error, unknown, signals)
 
 
 def planned_effect(planned: Planned, change_id: str) -> str:
@@ -55,15 +57,21 @@ def verify_event(made: Plan, applied: Applied, *, undoing: bool = False) -> Veri
 
 
 async def verify_state(
-    journey: Journey, made: Plan, settle_s: float, error: FabricError | None, unknown: bool
+    journey: Journey,
+    made: Plan,
+    settle_s: float,
+    error: FabricError | None,
+    unknown: bool,
+    signals: Signals | None = None,
 ) -> Verified:
-    """Plan again until the plan no longer holds `made`'s changes or `settle_s` is over.
+    """Plan again until the plan no longer holds `made`'s changes or `settle_s` is over: at growing intervals, or when
+    the target tells of a change.
 
     For an undo the intent is the one that is taken back, so its changes must be wanted again instead.
     """
     limits = journey.parts.limits
     deadline = journey.parts.monotonic() + settle_s
-    pause = limits.poll_first_s
+    interval = limits.poll_first_s if signals is None else limits.poll_most_s
     undoing = journey.ask.purpose == "undo"
     for run in range(1, limits.read_runs + 1):
         seen: Planned | FabricError
@@ -79,8 +87,10 @@ async def verify_state(
                 return Verified(outcome, None, None, seen.run, seen.plan.observed)
         if journey.parts.monotonic() >= deadline or run == limits.read_runs:
             break
-        await asyncio.sleep(min(pause, max(0.0, deadline - journey.parts.monotonic())))
-        pause = min(pause * 2, limits.poll_most_s)
+        # A peer that tells of ever more makes the looks rarer: they have to last until the deadline.
+        least = min(limits.poll_first_s * 2 ** min(run // 10, 10), limits.poll_most_s)
+        await pause(min(interval, max(0.0, deadline - journey.parts.monotonic())), signals, least)
+        interval = min(interval * 2, limits.poll_most_s)
     if isinstance(seen, FabricError):
         return _unseen(error, seen, unknown)
     if error is None:

@@ -113,6 +113,10 @@ def _checked(data: Mapping[str, Any], files: Iterable[str]) -> Manifest:
     check_schema(manifest.intent, "intent")
     for name, effect in manifest.effects.items():
         _check_effect(manifest, effect, f"effects.{name}")
+    _check_secrets(manifest.connection, manifest, "connection")
+    if manifest.signals is not None:
+        _check_secrets(manifest.signals.connection, manifest, "signals.connection")
+        _check_secrets(manifest.signals.subscribe, manifest, "signals.subscribe")
     return manifest
 
 
@@ -185,7 +189,11 @@ def _check_effect(manifest: Manifest, effect: Effect, where: str) -> None:
             raise _invalid(f"{where}.path.{name}", "a place in the path needs a JSON Schema")
         if name in effect.optional:
             raise _invalid(f"{where}.optional", f"{name!r} is a place in the path, which is always sent")
-    for member in ("query", "headers", "form", "body"):
+    for member in ("query", "headers", "form"):
+        for name, value in getattr(effect, member).items():
+            if isinstance(value, Mapping) and not is_placeholder(value) and not isinstance(value.get("secret"), str):
+                raise _invalid(f"{where}.{member}.{name[:64]}", "neither a JSON Schema nor {secret: NAME}")
+    for member in ("query", "headers", "form", "body", "view"):
         _check_secrets(getattr(effect, member), manifest, f"{where}.{'json' if member == 'body' else member}")
     for name, rule in effect.results.items():
         if _POINTER.fullmatch(rule.pointer) is None:

@@ -4,10 +4,10 @@
 registry's business; this module says only what a well-formed manifest is.
 
 Effects are named templates. In `query`, `headers`, `json`, `form` a scalar is sent as it stands; a mapping that has a
-member `type`, `enum`, `const` or `anyOf` is a *placeholder* (a JSON Schema for the argument named like its key); one
-`{secret: NAME}` (optionally with `prefix`) is filled in by the driver from the target's secrets; any other mapping or
-list in `json` is literal structure and may hold placeholders deeper down. `path` gives the schemas of the `{names}` in
-the operation's path.
+member `enum`, `const`, `anyOf` or a JSON type as its `type` is a *placeholder* (a JSON Schema for the argument named
+like its key); one `{secret: NAME}` (optionally with `prefix`) is filled in by the driver from the target's secrets; any
+other mapping or list in `json` is literal structure and may hold placeholders deeper down. `path` gives the schemas of
+the `{names}` in the operation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from pydantic import Field, StringConstraints, model_validator
 from infrafabric.kernel.words.base import Word
 from infrafabric.kernel.words.names import CapabilityId, Digest, short_name
 
-__all__ = ["Cost", "Effect", "Kind", "Limits", "Manifest", "ProviderKey", "Requires", "ResultRule", "is_placeholder"]
+__all__ = [
+    "Cost", "Effect", "Kind", "Limits", "Manifest", "ProviderKey", "Requires", "ResultRule", "Signals",
+    "is_placeholder",
+]  # fmt: skip
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
@@ -58,9 +61,22 @@ class ResultRule(Word):
     """Regular expression that the whole scalar must match."""
 
 
+_JSON_TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+_SETTING_PLACE = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
+
+
 def is_placeholder(value: object) -> bool:
-    """Whether a template member stands for an argument: a mapping that is a JSON Schema."""
-    return isinstance(value, Mapping) and any(key in value for key in ("type", "enum", "const", "anyOf"))
+    """Whether a template member stands for an argument: a mapping that is a JSON Schema.
+
+    `type` counts only with the name of a JSON type, since many protocols' messages have a member of that name.
+    """
+    if not isinstance(value, Mapping):
+        return False
+    if any(key in value for key in ("enum", "const", "anyOf")):
+        return True
+    named = value.get("type")
+    names = named if isinstance(named, (list, tuple)) else (named,)
+    return bool(names) and all(isinstance(name, str) and name in _JSON_TYPES for name in names)
 
 
 class Effect(Word):
@@ -88,6 +104,11 @@ class Effect(Word):
     provider_key: ProviderKey | None = None
     lookup: Name | None = None
     """A read that finds this event again."""
+    reply: Mapping[str, Any] = {}
+    """How the answer is known and read, where the driver needs to be told; the driver's page says what it takes."""
+    view: Mapping[str, Any] = {}
+    """A read that the driver answers from what it was told since: a first look, kept current by what the peer tells of
+    by itself. The driver's page says what it takes."""
     results: Mapping[Name, ResultRule] = {}
 
     @model_validator(mode="after")
@@ -96,6 +117,8 @@ class Effect(Word):
             raise ValueError("an effect is either a read or a write")
         if self.read is not None and (self.destructive or self.creates or self.hazards or self.settle_s):
             raise ValueError("hazards, destructive, creates and settle_s belong to writes")
+        if self.view and self.read is None:
+            raise ValueError("a view is a read")
         if self.body is not None and self.form:
             raise ValueError("an effect has one body: json or form")
         names = list(self.argument_names())
@@ -117,12 +140,12 @@ class Effect(Word):
     def arguments(self) -> dict[str, Mapping[str, Any]]:
         """The placeholders: argument name → JSON Schema."""
         found: dict[str, Mapping[str, Any]] = {}
-        for place in (self.path, self.query, self.headers, self.form, self.body):
+        for place in (self.path, self.query, self.headers, self.form, self.body, self.view):
             found.update(_placeholders(place))
         return found
 
     def argument_names(self) -> Iterator[str]:
-        for place in (self.path, self.query, self.headers, self.form, self.body):
+        for place in (self.path, self.query, self.headers, self.form, self.body, self.view):
             for name, _ in _placeholders(place):
                 yield name
 
@@ -143,7 +166,27 @@ class Requires(Word):
     """What the operator must give each target: settings in the clear, secrets by reference."""
 
     settings: tuple[SettingName, ...] = ()
+    optional: tuple[SettingName, ...] = ()
+    """Settings that a target may have: what needs them is left out where it has not."""
     secrets: tuple[SettingName, ...] = ()
+
+
+class Signals(Word):
+    """How the peer tells, by itself, that something changed: the kernel then looks again at once instead of later.
+
+    What is told is never shown to the guest. Where no connection for it can be had the kernel looks again and again.
+    """
+
+    driver: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")] | None = None
+    """The driver that listens; left out, the manifest's own, on the connection that it has."""
+    base: str = ""
+    """Where it listens; empty, the manifest's own base."""
+    connection: Mapping[str, Any] = {}
+    """As `connection` of a manifest of that driver; empty, the manifest's own."""
+    subscribe: tuple[Any, ...] = ()
+    """What is said once, so that the peer tells: messages or lines, as the driver takes them."""
+    news: tuple[Any, ...] = ()
+    """Which of the messages that come are news: the driver's page says how they are named. Empty: all."""
 
 
 class Limits(Word):
@@ -193,7 +236,10 @@ class Manifest(Word):
     driver: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
     base: str = ""
     """Where the target is, with `{SETTING}` places filled from its settings."""
+    connection: Mapping[str, Any] = {}
+    """How a lasting connection is opened and spoken on; the driver's page says what it takes."""
     effects: Annotated[Mapping[Name, Effect], Field(min_length=1, max_length=64)]
+    signals: Signals | None = None
     limits: Limits = Limits()
     cost: Cost = Cost()
     signature: SignatureText | None = None
@@ -220,9 +266,17 @@ class Manifest(Word):
                 effect.lookup in self.effects and self.effects[effect.lookup].is_read
             ):
                 raise ValueError(f"effect {name}: lookup {effect.lookup!r} is no read of this manifest")
-        for place in re.findall(r"\{([A-Z][A-Z0-9_]*)\}", self.base):
+        for place in _SETTING_PLACE.findall(self.base):
             if place not in self.requires.settings:
                 raise ValueError(f"base uses {place}, which requires.settings does not name")
+        if twice := set(self.requires.settings) & set(self.requires.optional):
+            raise ValueError(f"{min(twice)} is a setting or an optional one, not both")
+        if self.signals is not None:
+            for place in _SETTING_PLACE.findall(self.signals.base):
+                if place not in (*self.requires.settings, *self.requires.optional):
+                    raise ValueError(f"signals.base uses {place}, which requires does not name")
+            if self.signals.driver is not None and not self.signals.base:
+                raise ValueError("signals over a driver of their own need a base")
         for name in [*self.files, self.entrypoint.partition(":")[0]]:
             if PurePosixPath(name).is_absolute() or any(part in ("", ".", "..") for part in name.split("/")):
                 raise ValueError(f"the file name {name!r} leaves the bundle")

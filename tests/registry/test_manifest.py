@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from press import Press
 
 DIGEST = "sha256:" + "0" * 64
-EXAMPLE = Path(registry_manifest.__file__).parent / "examples" / "http.yaml"
+EXAMPLES = sorted((Path(registry_manifest.__file__).parent / "examples").glob("*.yaml"))
 
 
 def refusal(text: bytes) -> FabricError:
@@ -40,21 +40,24 @@ def test_the_published_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(schema.published()))
 
 
-def test_the_worked_example_fits_the_schema_and_the_model() -> None:
-    text = EXAMPLE.read_bytes()
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_a_worked_example_fits_the_schema_and_the_model(example: Path) -> None:
+    text = example.read_bytes()
     document = parse(text)
     jsonschema.validate(document.data, json.loads(schema.PATH.read_text("utf-8")))
-    assert document.manifest.driver == "http"
+    assert document.manifest.driver == example.stem
     assert document.data == yaml.safe_load(text)  # an ordinary YAML reader sees the same in it
 
 
-def test_the_worked_example_shows_every_member() -> None:
+def test_the_worked_examples_show_every_member() -> None:
     published = json.loads(schema.published())
-    data = parse(EXAMPLE.read_bytes()).data
-    assert set(published["properties"]) - set(data) == {"signature", "signatures", "requires_secrets"}
-    shown = {member for effect in data["effects"].values() for member in effect}
-    assert set(published["$defs"]["Effect"]["properties"]) == shown
-    assert set(published["$defs"]["Limits"]["properties"]) == set(data["limits"])
+    examples = [parse(example.read_bytes()).data for example in EXAMPLES]
+    assert set(published["properties"]) - set().union(*examples) == {"signature", "signatures", "requires_secrets"}
+    effects = [effect for data in examples for effect in data["effects"].values()]
+    assert set(published["$defs"]["Effect"]["properties"]) == set().union(*effects)
+    assert set(published["$defs"]["Limits"]["properties"]) == set().union(*(data["limits"] for data in examples))
+    required = [data["requires"] for data in examples]
+    assert set(published["$defs"]["Requires"]["properties"]) == set().union(*required)
 
 
 def test_a_manifest_reads_the_same_from_yaml_and_json(press: Press) -> None:
@@ -102,7 +105,7 @@ WRITE = {"write": "PUT /panel"}
             {"effects": {"dim": {"write": "PUT /{a}", "path": {"a": {"type": "string"}}, "optional": ["a"]}}},
             "effects.dim.optional",
         ),
-        ({"effects": {"dim": {**WRITE, "query": {"a": {"type": "strin"}}}}}, "effects.dim.a.type"),
+        ({"effects": {"dim": {**WRITE, "query": {"a": {"type": "strin"}}}}}, "effects.dim.query.a"),
         ({"effects": {"dim": {**WRITE, "query": {"a": {"type": "string", "pattern": "("}}}}}, "effects.dim.a.pattern"),
         ({"effects": {"dim": {**WRITE, "headers": {"A": {"secret": "TOKEN"}}}}}, "effects.dim.headers"),
         ({"effects": {"dim": {**WRITE, "json": {"a": [{"b": {"secret": "TOKEN"}}]}}}}, "effects.dim.json.a.b"),

@@ -16,6 +16,7 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ import anyio
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hooks import DriverContext
-from infrafabric.kernel.ports import Answer, DriverCall
+from infrafabric.kernel.ports import Answer, DriverCall, Health, Signals
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import AddressClass, Target
 from infrafabric.transports.address import Pin, Pins, Resolver, resolve_name
@@ -41,6 +42,10 @@ KEEPALIVE_S = 4.0
 """How long an idle connection is kept. Common servers close theirs after 5 s; closing first avoids the race."""
 FRESH_S = 1.0
 """How long a connection may have rested to carry a write that must not be sent twice."""
+_NO_PEER = frozenset({
+    Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.ADDRESS_CHANGED, Code.ADDRESS_REFUSED, Code.ANSWER_INVALID,
+})  # fmt: skip
+"""Codes after which a target counts as down."""
 MAX_COMPILED = 256
 MAX_SHOWN = 2_000
 _KEEPALIVE_HINT = re.compile(rb"timeout\s*=\s*(\d{1,6})", re.ASCII)
@@ -72,9 +77,12 @@ class HttpDriver:
         self._pins = Pins(resolver)
         self._pools: dict[tuple[str, Endpoint, tuple[AddressClass, ...]], Pool] = {}
         self._compiled: OrderedDict[int, _Compiled] = OrderedDict()
+        self._health: dict[str, Health] = {}
 
     def check(self, manifest: Manifest) -> None:
         compiled = self._compile(manifest)
+        if manifest.connection:
+            raise FabricError(Code.MANIFEST_INVALID, "the http driver takes no connection: each request stands alone")
         for template in compiled.effects.values():
             if unknown := template.secrets - set(manifest.requires.secrets):
                 raise FabricError(
@@ -111,6 +119,7 @@ class HttpDriver:
             request = _effect(compiled, call).build(call.args, secrets, call.provider_key)
             endpoint = compiled.base.fill(call.target.name, call.target.settings)
             head, body = await self._exchange(call, endpoint, request)
+            self._health[call.target.name] = Health("up", latency_ms=(time.perf_counter() - began) * 1000)
             value = answer_value(head, body, self._redactor)
             ok = 200 <= head.status < 300
             said = "" if ok else problem(head, value, self._redactor)
@@ -129,11 +138,44 @@ class HttpDriver:
             failure = FabricError(
                 Code.INTERNAL, f"the http driver failed on {call.target.name}: {type(error).__name__}"
             )
+        if failure.code in _NO_PEER:
+            self._health[call.target.name] = Health("down", failure.message)
         # Raised here, outside the handlers, it carries no context: an inner exception may hold the request.
         raise failure
 
+    def signals(
+        self, manifest: Manifest, target: Target, secrets: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Signals] | None:
+        return None  # a server speaks when it is spoken to
+
+    def health(self) -> Mapping[str, Health]:
+        return dict(self._health)
+
+    async def check_health(self, manifest: Manifest, target: Target, secrets: Mapping[str, str]) -> Health:
+        """Connect, over TLS where the base says so. No request is made: none is known to alter nothing."""
+        began = time.perf_counter()
+        limit = min(manifest.limits.timeout_s, target.timeout_s or manifest.limits.timeout_s)
+        try:
+            endpoint = self._compile(manifest).base.fill(target.name, target.settings)
+            with anyio.fail_after(limit):
+                pin = await self._pins.resolve(endpoint, target)
+                connection = await self._pool(pin, target).take(0.0, time.monotonic() + limit)
+            connection.abort()
+            found = Health("up", latency_ms=(time.perf_counter() - began) * 1000)
+        except FabricError as error:
+            found = Health("down", self._redactor.redact(error.message))
+        except TimeoutError:
+            found = Health("down", f"no connection within {limit:g} s")
+        except ssl.SSLCertVerificationError as error:
+            found = Health("down", f"its certificate is not trusted ({error.verify_message})")
+        except OSError as error:
+            found = Health("down", error.strerror or type(error).__name__)
+        self._health[target.name] = found
+        return found
+
     async def forget(self, target: str) -> None:
         """Drop the pins and connections of a target, so that the next use resolves and pins anew."""
+        self._health.pop(target, None)
         self._pins.drop(target)
         for key in [key for key in self._pools if key[0] == target]:
             await self._pools.pop(key).close()

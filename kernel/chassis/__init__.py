@@ -8,6 +8,7 @@
     link.py      one worker as the kernel sees it            (in the kernel's process)
     cache.py     compiled components, under a MAC            (in the kernel's process)
     kept.py      components that ran here, for replays       (in the kernel's process)
+    memories.py  how many memories a component declares      (in the kernel's process)
     compiler.py  wasm to native code                         (a process of its own, confined)
     worker.py    runs guests                                 (a process of its own, confined)
     process.py   how processes are started               (in the kernel's process)

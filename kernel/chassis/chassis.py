@@ -18,6 +18,7 @@ from infrafabric.kernel.chassis.cache import ComponentCache
 from infrafabric.kernel.chassis.drive import BY_CHANCE, Drive, Loaded, Perform, cut_off
 from infrafabric.kernel.chassis.kept import KeptComponents
 from infrafabric.kernel.chassis.link import WorkerGone
+from infrafabric.kernel.chassis.memories import count_memories
 from infrafabric.kernel.chassis.pool import Pool, PoolLimits
 from infrafabric.kernel.chassis.program import ChassisSettings, Op, Program, Run, RunLimits
 from infrafabric.kernel.chassis.steps import failure, fault
@@ -180,7 +181,8 @@ class Chassis:
             native = await asyncio.to_thread(_read_all, component)
         finally:
             os.close(component)
-        return Loaded(program, native, f"sha256:{digest}")
+        memories = await asyncio.to_thread(count_memories, wasm)
+        return Loaded(program, native, f"sha256:{digest}", memories)
 
     async def _try(self, loaded: Loaded) -> None:
         seat = await self._pool.seat(loaded.program.publisher, self._name())

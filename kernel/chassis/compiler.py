@@ -28,7 +28,7 @@ def main() -> int:
     confine(threads=True, output=True)
     try:
         component = Component(engine, wasm)
-        imports, lacking = check_component(engine, component)
+        imports, wrong = check_component(engine, component)
         native = component.serialize()
     except WasmtimeError as error:
         sys.stderr.write(" ".join(str(error).split())[:300])
@@ -36,8 +36,8 @@ def main() -> int:
     if imports:
         sys.stderr.write("it imports " + ", ".join(imports)[:300])
         return IMPORTS
-    if lacking:
-        sys.stderr.write("it does not export " + ", ".join(lacking))
+    if wrong:
+        sys.stderr.write(", ".join(wrong))
         return INVALID
     sys.stdout.buffer.write(native)
     sys.stdout.buffer.flush()

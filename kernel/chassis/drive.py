@@ -40,8 +40,8 @@ _TRIES = 5
 class Loaded:
     """A program as workers are given it: bytecode, or native code of a component, and the component's digest."""
 
-    def __init__(self, program: Program, code: bytes, runtime: str) -> None:
-        self.program, self.code, self.runtime = program, code, runtime
+    def __init__(self, program: Program, code: bytes, runtime: str, memories: int | None = None) -> None:
+        self.program, self.code, self.runtime, self.memories = program, code, runtime, memories
         self.withdrawn = False
         self.orders = True
         """Whether it has an `apply` of its own; a component is always asked."""
@@ -69,6 +69,7 @@ class Loaded:
                 "adapter": program.adapter,
                 "runtime": program.runtime,
                 "entrypoint": program.entrypoint,
+                "memories": self.memories,
             },
             self.code,
         )

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from wasmtime import Config, Engine, Store, WasmtimeError, _bindings, _ffi
-from wasmtime.component import Component, Linker
+from wasmtime.component import Component, FuncType, Linker, ResultType, String
 
 __all__ = ["CONFIGURATION", "Guest", "GuestFault", "Pooling", "Reason", "check_component", "make_engine", "own_engine"]
 
@@ -31,9 +31,10 @@ THREAD_STACK = 16 << 20
 """Stack of the thread that runs guests, bytes. With 512 KiB deep recursion in a guest is a SIGSEGV of the worker."""
 
 MEMORIES = 2
-"""Linear memories that a component may have; the Python component has one. More would cost every slot that much."""
+"""Linear memories that the Python component may have; it has one. More would cost every slot that much."""
 
 EXPORTS = ("start", "resume")
+SIGNATURE = "func(string) -> result<string, string>"
 
 
 class Reason(Enum):
@@ -125,22 +126,47 @@ def _pool(config: Config, pooling: Pooling) -> None:
 
 
 def check_component(engine: Engine, component: Component) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of what the component imports, and of the exports it lacks. Both must be empty for it to be run."""
+    """Names of what the component imports, and what is wrong with its exports. Both must be empty for it to be run."""
     kind = component.type
     exports = kind.exports(engine)
-    return tuple(sorted(kind.imports(engine))), tuple(name for name in EXPORTS if name not in exports)
+    wrong = [f"it does not export {name}" for name in EXPORTS if name not in exports]
+    wrong += [f"its {name} is no {SIGNATURE}" for name in EXPORTS if name in exports and not _fits(exports[name])]
+    return tuple(sorted(kind.imports(engine))), tuple(wrong)
 
 
-_COUNTS = {"instances": 120, "tables": 60, "memories": MEMORIES}
+def _fits(export: Any) -> bool:
+    try:
+        function = export.ty
+        if not isinstance(function, FuncType):
+            return False
+        given, result = [kind for _, kind in function.params], function.result
+    except TypeError:  # a type that this wasmtime-py does not know
+        return False
+    return (
+        len(given) == 1
+        and isinstance(given[0], String)
+        and isinstance(result, ResultType)
+        and isinstance(result.ok, String)
+        and isinstance(result.err, String)
+    )
+
+
+_COUNTS = {"instances": 120, "tables": 60}
 
 
 class Guest:
     """One instance of a component, for one run. Not for more than one thread."""
 
-    __slots__ = ("_functions", "_instance", "_store")
+    __slots__ = ("_functions", "_instance", "_memories", "_store")
 
-    def __init__(self, linker: Linker, component: Component, memory_bytes: int, ticks: int) -> None:
-        """Instantiates; that may run code of a component's own, for at most `ticks`. Raises GuestFault."""
+    def __init__(
+        self, linker: Linker, component: Component, memory_bytes: int, ticks: int, memories: int = MEMORIES
+    ) -> None:
+        """Instantiates; that may run code of a component's own, for at most `ticks`. Raises GuestFault.
+
+        `memory_bytes` is for one memory, of which the guest may have `memories`.
+        """
+        self._memories = memories
         self._store = Store(linker.engine)
         self.limit(memory_bytes)
         self._store.set_epoch_deadline(ticks)
@@ -186,8 +212,8 @@ class Guest:
                 _ffi.wasmtime_component_val_delete(ctypes.byref(result))
 
     def limit(self, memory_bytes: int) -> None:
-        """Let memory grow to that at most, from here on."""
-        self._store.set_limits(memory_size=memory_bytes, **_COUNTS)
+        """Let each memory grow to that at most, from here on."""
+        self._store.set_limits(memory_size=memory_bytes, memories=self._memories, **_COUNTS)
 
     def drop(self) -> None:
         """Give the slot back. The object is of no further use."""
@@ -215,6 +241,7 @@ _TRAPS = (
     ("wasm trap: interrupt", Reason.CPU),
     ("call stack exhausted", Reason.STACK),
     ("exceeds memory limits", Reason.MEMORY),
+    ("memory count too high", Reason.MEMORY),
 )
 
 

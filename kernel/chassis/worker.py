@@ -57,6 +57,8 @@ class Adapter:
     linker: Linker
     code: str = ""
     entrypoint: str = ""
+    memories: int | None = None
+    """Linear memories of a component of its own; what a run may use is shared out evenly among them."""
     ready: deque[Guest] = field(default_factory=deque)
     ahead: bool = True
     """Whether guests of it are loaded ahead."""
@@ -119,7 +121,7 @@ class Worker:
         adapter = self._adapters[name]
         self._adapters.move_to_end(name)
         guest = adapter.ready.popleft() if adapter.ready else self._load(adapter)
-        guest.limit(limits["memory_bytes"])
+        guest.limit(limits["memory_bytes"] // (adapter.memories or 1))
         running = Running(guest, limits["cpu_ms"], 0.0, limits["output_bytes"])
         self._running[message["run"]] = running
         steps = [self._step(running, "start", message["call"])]
@@ -153,7 +155,7 @@ class Worker:
             self._spent += (time.thread_time() - began) * 1e3
 
     def _compile(self, message: dict[str, Any]) -> dict[str, Any]:
-        guest = self._fresh(*self._python)
+        guest = self._fresh(Adapter(*self._python))
         try:
             sources = orjson.dumps({"files": message["files"], "entrypoint": message["entrypoint"]}).decode()
             ok, text = self._call(guest, "compile", sources, cpu_ms=COMPILE_CPU_MS)
@@ -169,13 +171,13 @@ class Worker:
                 component = Component.deserialize(self._own, blob)
             except WasmtimeError as error:
                 raise GuestFault(Reason.SIGNATURE, str(error)[:300]) from None
-            imports, lacking = check_component(self._own, component)
-            if imports or lacking:
-                raise GuestFault(Reason.SIGNATURE, f"the component imports {imports} and lacks {lacking}")
-            adapter = Adapter(component, Linker(self._own))
+            imports, wrong = check_component(self._own, component)
+            if imports or wrong:
+                raise GuestFault(Reason.SIGNATURE, f"the component imports {imports}: {wrong}")
+            adapter = Adapter(component, Linker(self._own), memories=message["memories"])
         self._forget(message["adapter"])
         ok, text = True, ""
-        guest = self._fresh(adapter.component, adapter.linker)
+        guest = self._fresh(adapter)
         if adapter.code:
             try:
                 ok, text = self._call(guest, "load", adapter.code, adapter.entrypoint, cpu_ms=LOAD_CPU_MS)
@@ -201,12 +203,15 @@ class Worker:
 
     # --- guests -----------------------------------------------------------------------------------------------------
 
-    def _fresh(self, component: Component, linker: Linker) -> Guest:
+    def _fresh(self, adapter: Adapter) -> Guest:
         self._make_room()
-        return Guest(linker, component, self._memory, ticks(LOAD_CPU_MS))
+        if adapter.memories is None:
+            return Guest(adapter.linker, adapter.component, self._memory, ticks(LOAD_CPU_MS))
+        share = self._memory // adapter.memories
+        return Guest(adapter.linker, adapter.component, share, ticks(LOAD_CPU_MS), adapter.memories)
 
     def _load(self, adapter: Adapter) -> Guest:
-        guest = self._fresh(adapter.component, adapter.linker)
+        guest = self._fresh(adapter)
         if adapter.code:
             try:
                 ok, text = guest.call(
@@ -340,9 +345,9 @@ def main(arguments: list[str]) -> int:
     try:
         engine, note = make_engine(Pooling(int(slots) + 1, int(memory_bytes)))
         component = Component.deserialize_file(engine, component_file)
-        imports, lacking = check_component(engine, component)
-        if imports or lacking:
-            raise FrameError(f"the component imports {imports} and lacks {lacking}")
+        imports, wrong = check_component(engine, component)
+        if imports or wrong:
+            raise FrameError(f"the component imports {imports}: {wrong}")
         if component_file.startswith("/proc/self/fd/"):
             os.close(int(component_file.rpartition("/")[2]))
         own = own_engine()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from infrafabric.control.house import House
     from infrafabric.kernel.ask import Report
+    from infrafabric.kernel.words.manifest import Effect
 
 __all__ = ["acted"]
 
@@ -26,12 +28,16 @@ def acted(shell: Shell, work: Work[Report], receipt: Path | None) -> None:
 
     The receipt's file is opened first, so that an action is not begun whose receipt could not be kept.
     """
+    from infrafabric.control.cli.plan_view import signed_effects
+
     development = shell.home().is_development
     file = NewFile(receipt) if receipt is not None else None
     reports: list[Report] = []
+    effects: dict[str, Effect] = {}
 
     async def kept(house: House) -> None:
         reports.append(await work(house))
+        effects.update(signed_effects(house, reports[0]))
 
     late: BaseException | None = None
     try:
@@ -42,16 +48,22 @@ def acted(shell: Shell, work: Work[Report], receipt: Path | None) -> None:
                 file.discard()
             raise
         late = raised
-    _answer(shell, reports[0], file, late, development=development)
+    _answer(shell, reports[0], effects, file, late, development=development)
 
 
 def _answer(
-    shell: Shell, report: Report, file: NewFile | None, late: BaseException | None, *, development: bool
+    shell: Shell,
+    report: Report,
+    effects: Mapping[str, Effect],
+    file: NewFile | None,
+    late: BaseException | None,
+    *,
+    development: bool,
 ) -> None:
     """Keep the receipt, show the report with whatever failed since, and fail with the first of its errors."""
     from infrafabric.control.cli.action_view import report_json, show_report
 
-    shape = report_json(report)
+    shape = report_json(report, effects)
     errors = [report.error] if report.error is not None else []
     if file is not None and (problem := _kept(file, report.receipt)) is not None:
         shape["receipt_error"] = problem.as_json()
@@ -64,7 +76,7 @@ def _answer(
         errors.append(afterwards)
 
     def render(console: Console) -> None:
-        show_report(console, report, development=development)
+        show_report(console, report, effects, development=development)
         if "receipt" in shape:
             console.print(f"receipt  {shape['receipt']}", style="dim")
 

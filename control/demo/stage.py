@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from infrafabric.kernel.ask import Report
+    from infrafabric.kernel.words.manifest import Effect
 
 __all__ = ["Stage"]
 
@@ -43,11 +45,11 @@ class Stage:
         if self._console is not None:
             self._console.print(visible(text, 1_000))
 
-    def show(self, report: Report) -> None:
+    def show(self, report: Report, effects: Mapping[str, Effect]) -> None:
         """A report, as `ifctl capability apply` shows it."""
-        self._scenes[-1].report = report_json(report)
+        self._scenes[-1].report = report_json(report, effects)
         if self._console is not None:
-            show_report(self._console, report, development=True)
+            show_report(self._console, report, effects, development=True)
 
     def check(self, what: str, holds: bool) -> None:
         """Say that something is so, having looked."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import infrafabric.adapters
 from infrafabric.control.changes import adopt
+from infrafabric.control.cli.plan_view import signed_effects
 from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.control.demo.stage import Stage
 from infrafabric.control.home import Home
@@ -107,7 +108,7 @@ class _Story:
         stage = self.stage
         stage.scene('Plan and dry run: --scene "Intro"')
         planned = await self.ask(house, {"scene": "Intro"}, "plan")
-        stage.show(planned)
+        stage.show(planned, signed_effects(house, planned))
         dry = await self.ask(house, {"scene": "Intro"}, "dry_run")
         stage.check("the dry run planned the same changes", dry.changes_digest == planned.changes_digest)
         reads = len(self.vmix.requests)
@@ -118,7 +119,7 @@ class _Story:
         stage = self.stage
         stage.scene('Apply: --scene "Intro"')
         done = await self.ask(house, {"scene": "Intro"})
-        stage.show(done)
+        stage.show(done, signed_effects(house, done))
         stage.check(f"vMix's state, read back: on program is {self.vmix.program}", self.vmix.program == "Intro")
         stage.check("exactly one write reached vMix", len(self.vmix.writes()) == 1)
         stage.scene("The receipt, verified as anyone could: from the file and the log's key")
@@ -141,7 +142,7 @@ class _Story:
         stage = self.stage
         stage.scene("Undo")
         undone = await house.kernel.undo(done.action, OPERATOR, WHY)
-        stage.show(undone)
+        stage.show(undone, signed_effects(house, undone))
         stage.check(f"on program is {self.vmix.program} again", self.vmix.program == "Camera 1")
         replayed = await house.kernel.replay(done.action)
         stage.check(

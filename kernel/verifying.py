@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infrafabric.kernel.applying import Applied
+from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hearing import pause
 from infrafabric.kernel.parts import Journey
@@ -94,9 +95,33 @@ async def verify_state(
     if isinstance(seen, FabricError):
         return _unseen(error, seen, unknown)
     if error is None:
-        what = ", ".join(change.effect for change in left.changes[:5])
-        error = FabricError(Code.NOT_CONVERGED, f"{journey.target.name} still lacks: {what}")
+        error = _why_not(journey, made, left)
     return Verified(Outcome.FAILED, error, left, seen.run, seen.plan.observed)
+
+
+def _why_not(journey: Journey, made: Plan, left: Plan) -> FabricError:
+    """Nothing happened, or something else did: what remains starts from where nobody of this action brought it."""
+    moved = [change for change in left.changes if _elsewhere(made, change)]
+    if not moved:
+        what = ", ".join(change.effect for change in left.changes[:5])
+        return FabricError(Code.NOT_CONVERGED, f"{journey.target.name} still lacks: {what}")
+    found = journey.parts.redactor.redact(dumps(moved[0].before).decode())
+    shown = found if len(found) <= _SHOWN else f"{found[:_SHOWN]}…"
+    return FabricError(
+        Code.CONTESTED,
+        f"{journey.target.name} shows {shown} after {moved[0].effect}: neither what was before nor what was wanted",
+    )
+
+
+_SHOWN = 200
+
+
+def _elsewhere(made: Plan, remaining: Change) -> bool:
+    """Whether a change that is still wanted starts from a state that was neither there before nor meant to be."""
+    planned = [
+        change for change in made.changes if (change.effect, change.after) == (remaining.effect, remaining.after)
+    ]
+    return bool(planned) and all(remaining.before not in (change.before, change.after) for change in planned)
 
 
 def same_change(one: Change, other: Change) -> bool:

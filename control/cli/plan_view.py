@@ -31,6 +31,8 @@ REQUEST_CAP = 400
 NAME_CAP = 60
 MOST_LINES = 40
 """Attributes shown of one change."""
+MOST_KEPT = 5
+"""Attributes shown of a change that keeps what is, where it has no more."""
 MOST_SAID = 20
 """Of the adapter's own remarks."""
 INDENT = 6
@@ -104,7 +106,10 @@ def _show_change(console: Console, change: Change, request: str, effect: Effect 
             inside(row)
     if (more := len(found.lines) - MOST_LINES) > 0:
         inside(Text(f"and {more} more that differ", style="dim"))
-    if found.same:
+    if not found.lines and isinstance(change.before, Mapping) and len(change.before) <= MOST_KEPT:
+        for name, value in change.before.items():
+            inside(Text(f"= {_path((name,))}  {_value(value)}", style="dim", overflow="fold"))
+    elif found.same:
         inside(Text(f"= {found.same} unchanged", style="dim"))
     for name, value in change.args.items():
         if is_reference(value):

@@ -187,6 +187,12 @@ def test_nothing_to_do_says_so() -> None:
     assert shown() == "nothing to do: the state is as wanted\n"
 
 
+def test_a_change_that_keeps_what_is_shows_it() -> None:
+    text = shown(change(before={"preview": "2 Camera 2"}, after={"preview": "2 Camera 2"}))
+    assert "      = preview  2 Camera 2\n" in text
+    assert "unchanged" not in text
+
+
 def test_an_argument_that_an_earlier_change_gives_is_known_later() -> None:
     assert "id (known after apply): change-1#/id" in shown(change(args={"id": {"$result": "change-1#/id"}}))
 

@@ -74,7 +74,7 @@ Instant = Annotated[str, AfterValidator(_instant)]
 AllowKey = Annotated[str, AfterValidator(_allowed)]
 """`if://capability/vmix.switcher@1.1.0`"""
 PublisherName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-Why = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Why = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
 class Publisher(Word):

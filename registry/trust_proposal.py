@@ -20,6 +20,7 @@ from infrafabric.registry.trust import DOMAIN, Seen, Trusted, TrustSet, add_trus
 __all__ = ["MAX_PROPOSAL", "Proposal", "propose", "read_proposal", "sign_proposal", "trust_changes"]
 
 FORMAT = "infrafabric-trust-proposal-v1"
+_AGAIN = "Ask for it again: `ifctl trust … --propose FILE` writes one. The trust set itself is as it was."
 MAX_PROPOSAL = 2 * MAX_BYTES + 1_000
 """Bytes: two trust sets and what holds them together."""
 _WHAT = "the proposal"
@@ -59,10 +60,10 @@ def read_proposal(data: bytes) -> Proposal:
     try:
         parts = canonical.loads(data, limit=MAX_PROPOSAL)
         if not isinstance(parts, dict) or set(parts) != {"format", "present", "next"} or parts["format"] != FORMAT:
-            raise FabricError(Code.TRUST_INVALID, f"{_WHAT} is not an {FORMAT}")
+            raise FabricError(Code.TRUST_INVALID, f"it is not an {FORMAT}")
         documents = [canonical.dumps(parts[name]) + b"\n" for name in ("present", "next")]
     except FabricError as error:
-        raise FabricError(Code.TRUST_INVALID, f"{_WHAT}: {error.message}") from None
+        raise FabricError(Code.TRUST_INVALID, f"{_WHAT}: {error.message}", remedy=_AGAIN) from None
     present = load(documents[0], Seen())
     opened = open_document(documents[1], DOMAIN, _WHAT)
     following = opened.parse(TrustSet)

@@ -88,3 +88,12 @@ def test_adopted_exactly_when_both_thresholds_signed(old: int, new: int, signers
         with pytest.raises(FabricError) as caught:
             advance(present, proposal.document, NOW)
         assert caught.value.code is Code.TRUST_THRESHOLD
+
+
+def test_junk_as_a_proposal_is_said_to_be_one_and_leaves_the_trust_set_alone() -> None:
+    for junk in (b"", b"[]", b"{}", b'{"format": "infrafabric-trust-proposal/0", "present": {}, "next": {}}', b"\xff"):
+        with pytest.raises(FabricError) as caught:
+            read_proposal(junk)
+        assert caught.value.code is Code.TRUST_INVALID
+        assert caught.value.message.startswith("the proposal")
+        assert "as it was" in caught.value.remedy

@@ -16,24 +16,25 @@ from typing import TypeVar, cast
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
-from infrafabric.kernel.words.entries import BODIES, Body, BodyErased, ClockConfirmed, Kind, OriginOpened, erased_key
+from infrafabric.kernel.words.entries import BodyErased, ClockConfirmed, Kind, OriginOpened, erased_key
 from infrafabric.witness.audit import Report
 from infrafabric.witness.checkpoint import SignedCheckpoint
 from infrafabric.witness.clock import LogClock, steady_s
-from infrafabric.witness.facts import KeptFacts, body_bytes, decode, members_of, words
-from infrafabric.witness.leaf import ACTION, format_at
+from infrafabric.witness.facts import KeptFacts, decode
+from infrafabric.witness.leaf import format_at
 from infrafabric.witness.limits import Limits
 from infrafabric.witness.note import Signer, Verifier, check_name
 from infrafabric.witness.reading import LogReading
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.startup import Start, examine
 from infrafabric.witness.store import Store
-from infrafabric.witness.writer import Outcome, Proven, Submission, Writer
+from infrafabric.witness.submission import Submission, batches, submission_of
+from infrafabric.witness.writer import Outcome, Proven, Writer
 
 __all__ = ["WitnessLog"]
 
 T = TypeVar("T")
-_Waiting = tuple[Submission, "asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]", int]
+_Waiting = tuple[Submission, "asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]"]
 
 
 class WitnessLog(LogReading):
@@ -153,32 +154,16 @@ class WitnessLog(LogReading):
         IF_ERR_TOO_LARGE, IF_ERR_JSON_INVALID, IF_ERR_BUSY, IF_ERR_DISK_FULL, IF_ERR_LOG_CLOCK, IF_ERR_LOG_STOPPED,
         or why the log was stopped when it was opened.
         """
-        return cast("tuple[Appended, ...]", await self._submit(self._submission(entries)))
+        return cast("tuple[Appended, ...]", await self._submit(self._submission(*entries)))
 
     async def append_proven(self, *entries: Entry) -> Sequence[Proven]:
         """The same, with each entry's leaf, its inclusion proof and the checkpoint that it leads to."""
-        submission = self._submission(entries)
+        submission = self._submission(*entries)
         submission.prove = True
         return cast("tuple[Proven, ...]", await self._submit(submission))
 
-    def _submission(self, entries: tuple[Entry, ...]) -> Submission:
-        bodies: list[bytes] = []
-        columns: list[tuple[str, str, str, str, str]] = []
-        for entry in entries:
-            if not isinstance(entry.body, BODIES.get(entry.kind, Body)):
-                raise FabricError(Code.INTERNAL, f"a body of {type(entry.body).__name__} for an entry {entry.kind}")
-            if ACTION.fullmatch(entry.action) is None:
-                raise FabricError(Code.NAME_INVALID, f"{entry.action[:60]!r} is no action id; one is a lower-case uuid")
-            members = members_of(entry.body)
-            body = body_bytes(members)
-            if len(body) > self._limits.body_bytes:
-                raise FabricError(
-                    Code.TOO_LARGE,
-                    f"the body of {entry.kind} is {len(body)} bytes; {self._limits.body_bytes} are taken",
-                )
-            bodies.append(body)
-            columns.append(words(members, entry.actor))
-        return Submission(entries, tuple(bodies), tuple(columns))
+    def _submission(self, *entries: Entry) -> Submission:
+        return submission_of(entries, self._limits.body_bytes)
 
     def _submit(self, submission: Submission) -> asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]:
         future: asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]] = self._loop.create_future()
@@ -189,14 +174,14 @@ class WitnessLog(LogReading):
         if not submission.entries:
             future.set_result(())
             return future
-        size = sum(map(len, submission.bodies)) + 256 * len(submission.bodies)
+        size = submission.size
         if self._pending_bytes + size > self._limits.pending_bytes and not submission.closing:
             raise FabricError(Code.BUSY, "too many entries wait to be written", retry_after=1.0)
         self._pending_bytes += size
         # All that arrives in this turn of the loop goes to the writer at once, so that the first does not go alone.
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append((submission, future, size))
+        self._gathered.append((submission, future))
         return future
 
     def _hand_over(self) -> None:
@@ -226,25 +211,11 @@ class WitnessLog(LogReading):
                     carried = more
                     break
                 waiting += more
-            for batch in self._batches(waiting):
-                outcomes = self._writer.commit([submission for submission, _, _ in batch])
+            for batch in batches(waiting, self._limits):
+                outcomes = self._writer.commit([submission for submission, _ in batch])
                 writer = self._writer
                 if not self._tell(self._deliver, batch, outcomes, writer.head, writer.stopped, writer.changed):
                     return
-
-    def _batches(self, waiting: list[_Waiting]) -> Sequence[list[_Waiting]]:
-        batches: list[list[_Waiting]] = [[]]
-        entries = size = 0
-        for item in waiting:
-            count = len(item[0].entries)
-            full = entries + count > self._limits.batch_entries or size + item[2] > self._limits.batch_bytes
-            if batches[-1] and full:
-                batches.append([])
-                entries = size = 0
-            batches[-1].append(item)
-            entries += count
-            size += item[2]
-        return batches
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> bool:
         """Run `callback` in the loop. False when the loop is gone, and with it everyone who waited."""
@@ -263,8 +234,8 @@ class WitnessLog(LogReading):
         changed: Sequence[tuple[str, str]] | None,
     ) -> None:
         self._settle(head, stopped, changed)
-        for (_, future, size), outcome in zip(batch, outcomes, strict=True):
-            self._pending_bytes -= size
+        for (submission, future), outcome in zip(batch, outcomes, strict=True):
+            self._pending_bytes -= submission.size
             if future.done():  # its caller was cancelled; the entry stays
                 continue
             if isinstance(outcome, FabricError):
@@ -329,7 +300,7 @@ class WitnessLog(LogReading):
             undone=kept.undone,
             idempotency=erased_key(kept.idempotency[0], secrets.token_bytes(16)) if kept.idempotency else "",
         )
-        submission = self._submission((Entry(Kind.BODY_ERASED, body),))
+        submission = self._submission(Entry(Kind.BODY_ERASED, body))
         submission.erases = index
         (appended,) = cast("tuple[Appended]", await self._submit(submission))
         if not await self._in_writer(self._writer.purge):
@@ -362,7 +333,7 @@ class WitnessLog(LogReading):
             before=self._origin,
             checkpoint=kept,
         )
-        submission = self._submission((Entry(Kind.ORIGIN_OPENED, body),))
+        submission = self._submission(Entry(Kind.ORIGIN_OPENED, body))
         return await self._in_writer(lambda: self._writer.open_origin(origin, submission))
 
     async def confirm_clock(self, why: str, talent: str = "", trace: str = "") -> Appended:
@@ -374,7 +345,7 @@ class WitnessLog(LogReading):
             raise FabricError(Code.WHY_REQUIRED, "confirming the clock needs a reason")
         accounted = await self._in_writer(self._writer.clock_ahead)
         body = ClockConfirmed(talent=talent, trace=trace, why=why, accounted=format_at(int(accounted * 1000)))
-        submission = self._submission((Entry(Kind.CLOCK_CONFIRMED, body),))
+        submission = self._submission(Entry(Kind.CLOCK_CONFIRMED, body))
         return await self._in_writer(lambda: self._writer.confirm_clock(submission))
 
     async def rebuild_facts(self) -> int:

@@ -12,21 +12,22 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.ports import Appended, Entry, Project
+from infrafabric.kernel.ports import Appended, Project
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.witness.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from infrafabric.witness.clock import LogClock
 from infrafabric.witness.erase import Protected, plan_erasure, protected
 from infrafabric.witness.facts import fold, project_facts, stored_fact
 from infrafabric.witness.leaf import commitment, format_at, leaf_bytes, pseudonym, tokens
-from infrafabric.witness.limits import CLOSING, Limits
+from infrafabric.witness.limits import Limits
 from infrafabric.witness.merkle import Growth, leaf_hash
 from infrafabric.witness.note import Signer, check_name
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.startup import Start
 from infrafabric.witness.store import Commit, Erasure, Reader, Row, State, Store, StoredFact, StoreFailed, StoreFull
+from infrafabric.witness.submission import Submission
 
-__all__ = ["Outcome", "Proven", "Submission", "Writer"]
+__all__ = ["Outcome", "Proven", "Writer"]
 
 ACTORS_KEPT = 65_536
 """Pseudonyms and sequence numbers held in memory; the others are looked up again."""
@@ -49,22 +50,6 @@ _new_tuple = tuple.__new__
 _KINDS = {kind: kind.value for kind in Kind}
 
 Outcome = tuple[Appended, ...] | tuple[Proven, ...] | FabricError
-
-
-@dataclass(slots=True, eq=False)
-class Submission:
-    """Entries that go in together or not at all, with their bodies as they are stored and their body columns."""
-
-    entries: tuple[Entry, ...]
-    bodies: tuple[bytes, ...]
-    columns: tuple[tuple[str, str, str, str, str], ...]
-    prove: bool = False
-    erases: int | None = None
-    """The body to take away in the same transaction."""
-
-    @property
-    def closing(self) -> bool:
-        return all(entry.kind in CLOSING for entry in self.entries)
 
 
 @dataclass(slots=True)

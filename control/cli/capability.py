@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from infrafabric.control.cli.acted import acted
-from infrafabric.control.cli.frame import FabricCommand, changing, command, stop, traced
-from infrafabric.control.cli.intent_options import IntentOption, gathered, intent_options, set_value
+from infrafabric.control.cli.frame import changing, command, traced
+from infrafabric.control.cli.intent_command import (
+    A_LOOK,
+    IntentCommand,
+    asker,
+    given_hazards,
+    given_intent,
+    given_key,
+)
 from infrafabric.control.cli.opening import acting, look
 from infrafabric.control.cli.shell import Shell
-from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
@@ -24,140 +27,6 @@ if TYPE_CHECKING:
     from infrafabric.kernel.stations import Station
 
 __all__ = ["capability"]
-
-MAX_INTENT_FILE = 1 << 20
-IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
-A_LOOK = "a look at what would change"
-"""The reason recorded for plans and dry runs that were given none: they change nothing."""
-
-
-class IntentCommand(FabricCommand):
-    """A command on a capability, whose intent fields are options too, once the capability is named.
-
-    The capability is the first word; an intent field before it is not understood, since which fields there are
-    follows from the capability.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        named = self._named(ctx, args)
-        if named is not None:
-            capability, home = named
-            shell = ctx.find_object(Shell)
-            assert shell is not None
-            if home is not None:
-                shell.home_option = Path(home)
-            schema = _schema(shell, capability)
-            options, others = intent_options(schema, self._own_options(ctx))
-            ctx.meta["infrafabric.schema"] = schema
-            ctx.meta["infrafabric.options"] = options
-            ctx.meta["infrafabric.others"] = others
-        return super().parse_args(ctx, args)
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*super().get_params(ctx), *ctx.meta.get("infrafabric.options", ())]
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        fields: list[IntentOption] = ctx.meta.get("infrafabric.options", [])
-        rows = [record for option in fields if (record := option.get_help_record(ctx)) is not None]
-        others: list[str] = ctx.meta.get("infrafabric.others", [])
-        if rows or others:
-            with formatter.section("Intent"):
-                if rows:
-                    formatter.write_dl(rows)
-                if others:
-                    from infrafabric.control.cli.untrusted import visible
-
-                    formatter.write_text(f"By --set FIELD=VALUE: {', '.join(visible(one, 60) for one in others)}")
-        plain = [option for option in super().get_params(ctx) if isinstance(option, click.Option)]
-        records = [record for option in plain if (record := option.get_help_record(ctx)) is not None]
-        with formatter.section("Options"):
-            formatter.write_dl(records)
-
-    def _own_options(self, ctx: click.Context) -> list[str]:
-        options = (parameter for parameter in super().get_params(ctx) if isinstance(parameter, click.Option))
-        return [name for option in options for name in (*option.opts, *option.secondary_opts)]
-
-    def _named(self, ctx: click.Context, args: list[str]) -> tuple[str, str | None] | None:
-        """The first word and the value of --home, read with this command's own options alone."""
-        takes_value: dict[str, bool] = {}
-        for parameter in super().get_params(ctx):
-            if isinstance(parameter, click.Option):
-                takes_value.update((name, not parameter.is_flag) for name in parameter.opts)
-        word: str | None = None
-        home: str | None = None
-        rest = iter(args)
-        for token in rest:
-            name, equals, value = token.partition("=")
-            if token.startswith("-") and len(token) > 1:
-                known = takes_value.get(name)
-                if known is None and word is None and name not in ctx.help_option_names:
-                    stop(f"name the capability before its fields: `{ctx.command_path} CAPABILITY {name} …`")
-                if known and not equals:
-                    value = next(rest, "")
-                if name == "--home":
-                    home = value
-            elif word is None:
-                word = token
-        return (word, home) if word is not None else None
-
-
-def _schema(shell: Shell, capability: str) -> Mapping[str, Any]:
-    from infrafabric.kernel.words.names import capability_id
-
-    def find(house: House) -> Mapping[str, Any]:
-        return house.registry.resolve(capability_id(capability)).manifest.intent
-
-    return look(shell, find)
-
-
-def _intent(ctx: click.Context, shell: Shell, settings: tuple[str, ...], file: str | None) -> dict[str, Any]:
-    """The intent out of --intent, --set and the field options, each field by one of them only."""
-    from infrafabric.kernel.canonical import loads
-
-    schema = ctx.meta["infrafabric.schema"]
-    intent: dict[str, Any] = {}
-    if file is not None:
-        piped = file == "-"
-        data = sys.stdin.buffer.read(MAX_INTENT_FILE + 1) if piped else shell.read_file(Path(file), MAX_INTENT_FILE)
-        loaded = loads(data, limit=MAX_INTENT_FILE)
-        if not isinstance(loaded, dict):
-            raise FabricError(Code.JSON_INVALID, "the intent is not a JSON object")
-        intent.update(loaded)
-    for setting in settings:
-        field, equals, text_value = setting.partition("=")
-        if not equals:
-            stop("--set takes FIELD=VALUE")
-        if field in intent:
-            stop(f"the field {field} is given twice")
-        intent[field] = set_value(schema, field, text_value)
-    for field, value in gathered(ctx).items():
-        if field in intent:
-            stop(f"the field {field} is given twice")
-        intent[field] = value
-    return intent
-
-
-def _hazards(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """The hazards as a manifest would name them. Raises IF_ERR_NAME_INVALID."""
-    if given:
-        from pydantic import TypeAdapter, ValidationError
-
-        from infrafabric.kernel.words.manifest import Hazard
-
-        try:
-            TypeAdapter(tuple[Hazard, ...]).validate_python(given)
-        except ValidationError:
-            message = "--hazard takes a name of small letters, digits and -, such as live-output"
-            raise FabricError(Code.NAME_INVALID, message) from None
-    return given
-
-
-def _key(_: click.Context, __: click.Parameter, given: str | None) -> str:
-    """The idempotency key, "" where none is given. Raises IF_ERR_NAME_INVALID."""
-    if given is not None and IDEMPOTENCY_KEY.fullmatch(given) is None:
-        message = "--idempotency-key takes 1 to 200 printable ASCII characters without spaces"
-        raise FabricError(Code.NAME_INVALID, message)
-    return given or ""
 
 
 def _asks(function: Any) -> Any:
@@ -169,9 +38,9 @@ def _asks(function: Any) -> Any:
             click.option("--as", "talent", metavar="TALENT", help="Who asks; else the operator."),
             click.option("--set", "settings", metavar="FIELD=VALUE", multiple=True, help="A field: JSON or text."),
             click.option("--intent", "file", metavar="FILE", help="The intent as a JSON file; - reads stdin."),
-            click.option("--hazard", "hazards", metavar="NAME", multiple=True, callback=_hazards,
+            click.option("--hazard", "hazards", metavar="NAME", multiple=True, callback=given_hazards,
                          help="A hazard that you know of."),
-            click.option("--idempotency-key", metavar="KEY", callback=_key,
+            click.option("--idempotency-key", metavar="KEY", callback=given_key,
                          help="The same key and intent is done once."),
             click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Write the receipt here."),
             click.option("--trace", is_flag=True, help="Print the trace token, and each station as it is passed."),
@@ -246,7 +115,7 @@ def apply(ctx: click.Context, /, dry_run: bool, **given: Any) -> None:
 @command("undo", short_help="Take back what an action changed.")
 @click.argument("action", metavar="ACTION")
 @click.option("--as", "talent", metavar="TALENT", help="Who asks; else the operator.")
-@click.option("--idempotency-key", metavar="KEY", callback=_key, help="The same key and action is done once.")
+@click.option("--idempotency-key", metavar="KEY", callback=given_key, help="The same key and action is done once.")
 @click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Write the receipt here.")
 @click.option("--trace", is_flag=True, help="Print the trace token, and each station as it is passed.")
 @changing
@@ -266,7 +135,7 @@ def undo(
     async def work(house: House) -> Report:
         return await house.kernel.undo(
             action,
-            _talent(house, talent),
+            asker(house, talent),
             reason,
             trace=token,
             idempotency_key=idempotency_key,
@@ -310,7 +179,7 @@ def close(shell: Shell, action: str, outcome: str, talent: str | None, why: str 
     reason = shell.why(why)
 
     async def work(house: House) -> str:
-        await house.kernel.close(action, Outcome(outcome), _talent(house, talent), reason)
+        await house.kernel.close(action, Outcome(outcome), asker(house, talent), reason)
         state = house.log.facts.get("state", action)
         assert state is not None
         return str(state["state"])
@@ -341,14 +210,14 @@ def _act(
     shell = ctx.find_object(Shell)
     assert shell is not None
     reason = shell.why(why) if purpose == "apply" or why is not None else A_LOOK
-    intent = _intent(ctx, shell, settings, file)
+    intent = given_intent(ctx, shell, settings, file)
     capability = capability_id(name)
     _announce(shell, trace)
 
     async def work(house: House) -> Report:
         ask = Ask(
             capability=capability,
-            talent=_talent(house, talent),
+            talent=asker(house, talent),
             intent=intent,
             why=reason,
             purpose=purpose,
@@ -361,12 +230,6 @@ def _act(
         return await house.kernel.act(ask, _watcher(shell, trace))
 
     acted(shell, work, receipt)
-
-
-def _talent(house: House, given: str | None) -> str:
-    from infrafabric.control.operator import OPERATOR
-
-    return house.talent_named(given) if given is not None else OPERATOR
 
 
 def _announce(shell: Shell, trace: bool) -> None:

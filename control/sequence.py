@@ -1,0 +1,227 @@
+"""A list of intents, done in order; when one of them fails, what was done is taken back in reverse.
+
+Each step is an action like any other, with its own plan, decision and receipt, all under one trace token. Nothing is
+held together by a transaction: the world has none. What can be promised is that a list which did not come true as a
+whole is undone as far as each step's own undo allows, and that whatever stays is named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from infrafabric.control.steps import Step, Steps
+from infrafabric.kernel.admission import authenticate, authorize, check_intent, set_out
+from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.history import History
+from infrafabric.kernel.words.plan import Outcome
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = ["Ended", "Heard", "Purpose", "Sequence", "Taken", "ask_of", "check_step", "patiently"]
+
+Purpose = Literal["plan", "dry_run", "apply"]
+
+PATIENCE_S = 60.0
+"""How long one step waits in all for a rate limit: longer lists than a manifest's burst must not fail for it."""
+MAX_WHY = 1_000
+
+_WELL = frozenset({Outcome.CONVERGED, Outcome.DONE, Outcome.PLANNED, Outcome.DRY_RUN})
+
+
+class Ended(StrEnum):
+    """How a list ended."""
+
+    DONE = "done"
+    """Every step ended well."""
+    PLANNED = "planned"
+    DRY_RUN = "dry_run"
+    REFUSED = "refused"
+    """A step did not end well, and nothing was written."""
+    UNDONE = "undone"
+    """A step did not end well, and all that was written is taken back."""
+    FAILED = "failed"
+    """A step did not end well, and something that was written stays, or may stay."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """One step, and what became of it."""
+
+    step: Step
+    begun: bool = False
+    report: Report | None = None
+    error: FabricError | None = None
+    """Why it did not end well; None where it did, or was not begun."""
+    wrote: bool = False
+    """Whether a write of it reached the world, or may have."""
+    undo: Report | None = None
+    undo_error: FabricError | None = None
+    """Why it could not be taken back."""
+
+    @property
+    def stays(self) -> bool:
+        """Whether something of it is in the world, or may be."""
+        unknown = self.begun and self.report is None and self.error is None
+        return unknown or (self.wrote and (self.undo is None or self.undo.outcome is not Outcome.UNDONE))
+
+
+Heard = Callable[[str, Taken], None]
+"""Told of `begins`, `ended`, `taking_back`, `taken_back`, with the step."""
+
+
+@dataclass(slots=True)
+class Sequence:
+    """One run of a list. `taken` always says how far it came, also when `run` raised."""
+
+    house: House
+    steps: Steps
+    talent: str
+    why: str
+    trace: str
+    purpose: Purpose = "apply"
+    plan_first: bool = False
+    """Plan every step before the first is applied, and apply none when a plan is refused."""
+    heard: Heard = lambda what, taken: None
+    taken: list[Taken] = field(init=False)
+    failed: Taken | None = field(default=None, init=False)
+    """The first step that did not end well."""
+    _stops: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.taken = [Taken(step) for step in self.steps.steps]
+
+    @property
+    def stopped(self) -> bool:
+        return self._stops > 0
+
+    def stop(self) -> None:
+        """Begin no further step, and take back what was done. The second time: take nothing more back either.
+
+        The action under way is ended either way, so that it is known what became of it. From the loop's own thread.
+        """
+        self._stops += 1
+
+    @property
+    def ended(self) -> Ended:
+        if self.failed is None:
+            return {"plan": Ended.PLANNED, "dry_run": Ended.DRY_RUN, "apply": Ended.DONE}[self.purpose]
+        if any(taken.stays for taken in self.taken):
+            return Ended.FAILED
+        return Ended.UNDONE if any(taken.undo is not None for taken in self.taken) else Ended.REFUSED
+
+    def check(self) -> None:
+        """Raise, naming the step, what would turn one away before it is planned. Nothing is asked of a target."""
+        for taken in self.taken:
+            check_step(self.house, ask_of(taken.step, self.talent, self.why, self.trace, self.purpose))
+
+    async def run(self) -> None:
+        """Check all, then take step after step. An apply ends at the first that fails; a look goes through all."""
+        self.check()
+        if self.purpose != "apply":
+            for taken in self.taken:
+                await self._take(taken, self.purpose)
+            return
+        if self.plan_first:
+            for taken in self.taken:
+                await self._take(taken, "plan")
+            if self.failed is not None:
+                return
+        for taken in self.taken:
+            await self._take(taken, "apply")
+            if taken.error is not None:
+                await self._take_back()
+                return
+
+    async def _take(self, taken: Taken, purpose: Purpose) -> None:
+        if self.stopped:
+            taken.error = FabricError(Code.INTERRUPTED, f"the run was stopped before step {taken.step.id}")
+        else:
+            taken.begun = True
+            self.heard("begins", taken)
+            ask = ask_of(taken.step, self.talent, self.why, self.trace, purpose)
+            try:
+                taken.report = await patiently(lambda: self.house.kernel.act(ask))
+                taken.error = _problem(taken.report)
+            except FabricError as error:
+                taken.error = error
+            taken.wrote = purpose == "apply" and taken.report is not None and _wrote(self.house, taken.report)
+            self.heard("ended", taken)
+        if taken.error is not None and self.failed is None:
+            self.failed = taken
+
+    async def _take_back(self) -> None:
+        assert self.failed is not None
+        why = f"{self.why}: taken back, since step {self.failed.step.id} did not end well"[:MAX_WHY]
+        for taken in reversed(self.taken):
+            if taken.wrote and self._stops < 2:
+                await self._undo(taken, why)
+
+    async def _undo(self, taken: Taken, why: str) -> None:
+        assert taken.report is not None
+        action = taken.report.action
+        self.heard("taking_back", taken)
+        try:
+            taken.undo = await patiently(lambda: self.house.kernel.undo(action, self.talent, why, trace=self.trace))
+            taken.undo_error = _problem(taken.undo) if taken.undo.outcome is not Outcome.UNDONE else None
+        except FabricError as error:
+            taken.undo_error = error
+        self.heard("taken_back", taken)
+
+
+def ask_of(step: Step, talent: str, why: str, trace: str, purpose: Purpose, expect: str = "") -> Ask:
+    """The ask that a step stands for."""
+    reason = f"{why}: {step.why}" if step.why else why
+    return Ask(
+        capability=step.capability,
+        talent=talent,
+        intent=step.intent,
+        why=reason[:MAX_WHY],
+        purpose=purpose,
+        target=step.on,
+        trace=trace,
+        hazards=step.hazards,
+        expect=expect,
+    )
+
+
+def check_step(house: House, ask: Ask) -> None:
+    """Raise what would turn the ask away before a plan: talent, capability, target, grant, intent. Records nothing."""
+    parts = house.kernel.parts
+    journey = set_out(parts, ask, "", authenticate(parts, ask.talent), None)
+    authorize(journey)
+    check_intent(journey)
+
+
+async def patiently(act: Callable[[], Awaitable[Report]]) -> Report:
+    """`act`, again and again while it is turned away for its rate alone, for at most `PATIENCE_S`."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await act()
+        except FabricError as error:
+            if error.code not in (Code.RATE_LIMITED, Code.BUSY):
+                raise
+            wait = error.retry_after or 1.0
+            if time.monotonic() + wait > deadline:
+                raise
+            await asyncio.sleep(wait)
+
+
+def _problem(report: Report) -> FabricError | None:
+    """Why an action did not end well; None where it did."""
+    if report.outcome in _WELL:
+        return None
+    return report.error or FabricError(Code.NOT_CONVERGED, f"{report.action} ended {report.outcome.value}")
+
+
+def _wrote(house: House, report: Report) -> bool:
+    """Whether the log says that a write was made, or may have been."""
+    history = History.of(report.action, house.log.entries(report.action))
+    return bool(history.done or history.uncertain)

@@ -1,0 +1,100 @@
+"""A list of intents in one file, as `ifctl run` performs it and `ifctl watch --file` keeps it.
+
+    name: start of the evening show
+    steps:
+      - id: opener
+        capability: vmix.switcher
+        on: vmix@studio-a
+        intent: {scene: Intro}
+        why: the opener is what viewers see first
+
+The file is plain YAML (or JSON): no anchors, no tags, and `on`, `yes`, `no` are words. `id` is `step-1`, `step-2`, …
+where none is given, `on` may be left out where one target fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.manifest import Hazard
+from infrafabric.kernel.words.names import TargetName, capability_id
+from infrafabric.registry import plain_yaml
+
+__all__ = ["MAX_BYTES", "Step", "Steps", "read_steps"]
+
+MAX_BYTES = 1 << 20
+MOST_STEPS = 200
+"""In one list: whoever has more to do starts the next list when this one is done."""
+
+
+def _capability(text: str) -> str:
+    try:
+        return capability_id(text)
+    except FabricError as error:
+        raise ValueError(error.message) from None
+
+
+class Step(Word):
+    """One intent of the list."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
+    capability: Annotated[str, StringConstraints(max_length=200), AfterValidator(_capability)]
+    """In full or short; kept in full."""
+    on: TargetName | None = None
+    intent: Mapping[str, Any]
+    why: Annotated[str, StringConstraints(max_length=500)] = ""
+    """Recorded with the step, after the reason of the whole list."""
+    hazards: tuple[Hazard, ...] = ()
+    """Hazards that the author knows of, beyond the manifest's and the adapter's."""
+
+
+class Steps(Word):
+    """The list, in the order in which it is done."""
+
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST_STEPS)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not isinstance(data.get("steps"), list):
+            return data
+        steps = [
+            {"id": f"step-{number}", **step} if isinstance(step, Mapping) else step
+            for number, step in enumerate(data["steps"], 1)
+        ]
+        return {**data, "steps": steps}
+
+    @model_validator(mode="after")
+    def _called_differently(self) -> Steps:
+        ids = [step.id for step in self.steps]
+        if twice := next((name for name in ids if ids.count(name) > 1), None):
+            raise ValueError(f"two steps are called {twice}")
+        return self
+
+
+def read_steps(data: bytes) -> Steps:
+    """The list that `data` holds. Raises IF_ERR_STEPS_INVALID with the line or the member, IF_ERR_TOO_LARGE."""
+    if len(data) > MAX_BYTES:
+        raise FabricError(Code.TOO_LARGE, f"the list of intents has more than {MAX_BYTES} bytes")
+    try:
+        return Steps.model_validate(plain_yaml.loads(data))
+    except FabricError as error:
+        raise FabricError(Code.STEPS_INVALID, f"the list of intents: {error.message}") from None
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise FabricError(Code.STEPS_INVALID, f"{_place(first['loc'])}: {first['msg'][:200]}") from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """`step 2: intent` for `("steps", 1, "intent")`."""
+    if len(location) > 1 and location[0] == "steps" and isinstance(location[1], int):
+        rest = ".".join(map(str, location[2:]))
+        return f"step {location[1] + 1}{': ' + rest if rest else ''}"[:200]
+    return ".".join(map(str, location))[:200] or "the list of intents"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pydantic
 
-from infrafabric.control.harness.guests import Guest
+from infrafabric.control.harness.guests import Guest, Replayable
 from infrafabric.control.harness.peers import World
 from infrafabric.control.harness.recorded import check_call
 from infrafabric.kernel.errors import Code, FabricError
@@ -48,16 +48,13 @@ class Bench:
     async def plan(self, intent: Mapping[str, Any]) -> Plan:
         """The checked plan. Raises the adapter's, the sandbox's and the driver's errors, and IF_ERR_ADAPTER_PROTOCOL,
         IF_ERR_EFFECT_*, IF_ERR_RESULT_INVALID for a plan that the kernel would not take."""
-        reader = _Reader(self)
-        done = await self.guest.run("plan", {"op": "plan", "intent": dict(intent), "seed": SEED}, reader.answer)
-        try:
-            made = Plan.model_validate(done)
-        except pydantic.ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "shape"
-            raise FabricError(Code.ADAPTER_PROTOCOL, f"the plan's {where}: {first['msg']}") from None
-        self._check(made)
-        return made
+        return self._checked(await self.guest.run("plan", _plan_call(intent), _Reader(self).answer))
+
+    async def replayed_plan(self, guest: Replayable, intent: Mapping[str, Any]) -> tuple[Plan, int]:
+        """A plan whose run was repeated from its record, and how many requests it made. Raises as `plan` does, and
+        IF_ERR_REPLAY_DIVERGED."""
+        done, requests = await guest.run_and_replay("plan", _plan_call(intent), _Reader(self).answer)
+        return self._checked(done), requests
 
     async def apply(self, intent: Mapping[str, Any], plan: Plan, *, dry_run: bool = False) -> Applied:
         """Bring `plan` about. Raises what a refused write raises."""
@@ -118,6 +115,16 @@ class Bench:
                 if time.monotonic() >= deadline:
                     raise FabricError(Code.SCENARIO_INVALID, f"arranging by {call.effect} changed nothing")
                 await asyncio.sleep(POLL_S)
+
+    def _checked(self, done: Any) -> Plan:
+        try:
+            made = Plan.model_validate(done)
+        except pydantic.ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "shape"
+            raise FabricError(Code.ADAPTER_PROTOCOL, f"the plan's {where}: {first['msg']}") from None
+        self._check(made)
+        return made
 
     def _check(self, made: Plan) -> None:
         if self.manifest.kind is Kind.EVENT and len(made.changes) != 1:
@@ -202,6 +209,10 @@ class _Performer:
         if not self._dry_run:
             await asyncio.sleep(seconds)
         return {"ok": {}}
+
+
+def _plan_call(intent: Mapping[str, Any]) -> dict[str, Any]:
+    return {"op": "plan", "intent": dict(intent), "seed": SEED}
 
 
 def _raise_for(answer: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from infrafabric.control.harness.bench import Applied, Bench
-from infrafabric.control.harness.guests import Guest
+from infrafabric.control.harness.guests import Guest, Replayable
 from infrafabric.control.harness.peers import DriverWorld, RecordedWorld, World, open_peer
 from infrafabric.control.harness.recorded import check_intent
 from infrafabric.control.harness.report import Findings
@@ -66,6 +66,8 @@ class CaseRun:
         )
         again = await bench.plan(case.intent)
         findings.judge("plan-deterministic", plan.bytes == again.bytes, plan.digest, "a second plan differs", name)
+        if isinstance(bench.guest, Replayable):
+            await self._replay(case, bench, bench.guest, plan)
         for other in self._guests[1:]:
             there = await Bench(bench.manifest, other, world).plan(case.intent)
             said = f"{other.name} and {bench.guest.name} plan differently"
@@ -81,6 +83,15 @@ class CaseRun:
         findings.judge("dry-run-writes-nothing", untouched, said, "the dry run altered the peer", name)
         if plan.changes:
             await self._apply(case, bench, plan, before)
+
+    async def _replay(self, case: Case, bench: Bench, guest: Replayable, plan: Plan) -> None:
+        try:
+            repeated, requests = await bench.replayed_plan(guest, case.intent)
+        except FabricError as error:
+            self.findings.fail("replays", str(error), case.name)
+            return
+        said = f"{requests} requests and the plan came out as recorded"
+        self.findings.judge("replays", repeated.bytes == plan.bytes, said, "the recorded plan differs", case.name)
 
     async def _apply(self, case: Case, bench: Bench, plan: Plan, before: Any) -> None:
         findings, name = self.findings, case.name

@@ -7,7 +7,8 @@
 | intent-closed | an intent with an unknown field is refused |
 | plan-valid | plans hold only declared writes with fitting arguments, and the effects that the scenario tells |
 | plan-deterministic | the same world and seed give the same plan, twice |
-| native-agrees | native and sandboxed runs give the same plan |
+| replays | the plan's run, fed its recorded answers in a fresh guest, asks and plans the same; of the sandbox |
+| native-agrees | native and sandboxed runs give the same plan; not of a component, which runs in the sandbox only |
 | plan-reads-only | planning leaves the peer as it was |
 | dry-run-writes-nothing | nor does a dry run write |
 | converges | of a state: after the apply, planning finds nothing left to do |
@@ -62,12 +63,13 @@ async def check(
         source = read_source(folder, manifest_file)
         scenario = read_scenario(folder)
         driver = _driver(source, drivers, scenario)
-        guests = await _guests(source, chassis, native)
+        guests = await _guests(source, chassis, native, findings)
     except FabricError as error:
         findings.fail("manifest", str(error))
         return Report(manifest_file, "", tuple(findings.all))
     findings.ok("manifest", f"{len(source.manifest.effects)} effects")
     _hazards(source, findings)
+    _writes(source, findings)
     suite = scenario.manifests.get(manifest_file)
     if suite is None:
         findings.fail("manifest", f"conformance.yaml has no suite for {manifest_file}")
@@ -101,18 +103,22 @@ def _driver(source: Source, drivers: Mapping[str, Driver], scenario: Scenario) -
     return driver
 
 
-async def _guests(source: Source, chassis: Chassis | None, native: bool) -> list[Guest]:
+async def _guests(source: Source, chassis: Chassis | None, native: bool, findings: Findings) -> list[Guest]:
     guests: list[Guest] = []
+    only_sandboxed = source.manifest.runtime == "component/1"
     if chassis is not None:
         from infrafabric.control.harness.sandboxed import SandboxGuest
 
         sandboxed = SandboxGuest(chassis, source)
         await sandboxed.load()
         guests.append(sandboxed)
-    if native:
+    if native and not only_sandboxed:
         guests.append(NativeGuest(native_class(source)))
+    elif native:
+        findings.skip("native-agrees", "a component runs in the sandbox only; replays compares fresh instances of it")
     if not guests:
-        raise FabricError(Code.SANDBOX_UNAVAILABLE, "neither the sandbox nor a native run was asked for")
+        asked = "a component runs in the sandbox only" if only_sandboxed else "no native run was asked for either"
+        raise FabricError(Code.SANDBOX_UNAVAILABLE, f"the adapter was given no sandbox, and {asked}")
     return guests
 
 
@@ -121,6 +127,12 @@ def _hazards(source: Source, findings: Findings) -> None:
     bare = [name for name, effect in effects.items() if effect.destructive and not effect.hazards]
     said = f"destructive and without a hazard: {', '.join(bare)}"
     findings.judge("hazards", not bare, "every destructive effect names its hazards", said, "")
+
+
+def _writes(source: Source, findings: Findings) -> None:
+    """Of a capability that only reads, what is about writes cannot be shown, nor need it be."""
+    if all(effect.is_read for effect in source.manifest.effects.values()):
+        findings.skip("converges", "no write is declared, so there is nothing to apply, repeat or take back")
 
 
 def _intent_closed(source: Source, case: Case, findings: Findings) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from infrafabric.adapters.sdk import Adapter
 from infrafabric.adapters.sdk.steps import Steps
 from infrafabric.kernel.canonical import dumps, loads
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["Guest", "NativeGuest", "Perform"]
+__all__ = ["Guest", "NativeGuest", "Perform", "Replayable"]
 
 Perform = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 """Answers a guest's request with `{"ok": …}` or `{"error": {"code", "message", "value"}}`; raising drops the guest."""
@@ -26,6 +26,20 @@ class Guest(Protocol):
 
     async def run(self, op: Literal["plan", "apply"], argument: dict[str, Any], perform: Perform) -> Any:
         """One run to its end: the plan, or what was performed, as JSON. Raises FabricError."""
+        ...
+
+
+@runtime_checkable
+class Replayable(Guest, Protocol):
+    """A guest whose runs are recorded as the kernel records them."""
+
+    async def run_and_replay(
+        self, op: Literal["plan", "apply"], argument: dict[str, Any], perform: Perform
+    ) -> tuple[Any, int]:
+        """`run`, and then what was recorded of it again in a fresh guest. The answer, and how many requests were made.
+
+        Raises IF_ERR_REPLAY_DIVERGED where it asked or answered otherwise.
+        """
         ...
 
 

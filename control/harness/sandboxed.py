@@ -11,7 +11,7 @@ from infrafabric.control.harness.guests import Perform
 from infrafabric.control.harness.recorded import Played, Recorded, Script, check_intent
 from infrafabric.control.harness.source import Source, read_source
 from infrafabric.kernel.chassis.chassis import Chassis
-from infrafabric.kernel.chassis.program import Program
+from infrafabric.kernel.chassis.program import Program, Run
 
 __all__ = ["SandboxGuest", "play_sandboxed"]
 
@@ -67,5 +67,15 @@ class SandboxGuest:
         return True
 
     async def run(self, op: Literal["plan", "apply"], argument: dict[str, Any], perform: Perform) -> Any:
-        run = await self._chassis.run(self._program, op, {**argument, "op": op}, seed=argument["seed"], perform=perform)
-        return run.done
+        return (await self._run(op, argument, perform)).done
+
+    async def run_and_replay(
+        self, op: Literal["plan", "apply"], argument: dict[str, Any], perform: Perform
+    ) -> tuple[Any, int]:
+        run = await self._run(op, argument, perform)
+        await self._chassis.replay(self._program, run.argument, run.recorded())
+        return run.done, len(run.requests)
+
+    async def _run(self, op: Literal["plan", "apply"], argument: dict[str, Any], perform: Perform) -> Run:
+        argument = {**argument, "op": op}
+        return await self._chassis.run(self._program, op, argument, seed=argument["seed"], perform=perform)

@@ -35,6 +35,10 @@ class Source:
 def read_source(folder: Path, manifest_file: str) -> Source:
     """Read a draft and its files. Raises what `parse_draft` raises, and IF_ERR_BUNDLE_FILE_MISSING."""
     draft = parse_draft(_read(folder, manifest_file))
+    entrypoint = folder.joinpath(*draft.manifest.entrypoint.split("/"))
+    if draft.manifest.runtime == "component/1" and not entrypoint.exists():
+        built = f"{draft.manifest.entrypoint} is not there: a component has to be built before it is checked"
+        raise FabricError(Code.BUNDLE_FILE_MISSING, built)
     files = {name: _read(folder, name) for name in draft.files}
     digests = {name: sha256(content) for name, content in files.items()}
     return Source(folder, draft.manifest, files, sha256(dumps({"manifest": dict(draft.data), "files": digests})))

@@ -322,4 +322,4 @@ async def test_without_a_peer_recorded_answers_show_what_they_can(author: Author
 async def test_neither_sandbox_nor_native_is_no_check(author: Author) -> None:
     author.write()
     report = await check(author.folder, "cutter.yaml", drivers={"http": HttpDriver(DriverContext(_Redactor(), {}))})
-    assert [finding.why[:30] for finding in report.failures] == ["IF_ERR_SANDBOX_UNAVAILABLE: ne"]
+    assert [finding.why[:30] for finding in report.failures] == ["IF_ERR_SANDBOX_UNAVAILABLE: th"]

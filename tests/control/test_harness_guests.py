@@ -1,0 +1,119 @@
+"""Adapters in JavaScript and in WebAssembly text keep the kernel's promises like any other: the conformance run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from infrafabric.control.harness import Report, Verdict, check
+from infrafabric.kernel.chassis import Chassis
+from infrafabric.kernel.hooks import DriverContext
+from infrafabric.kernel.ports import Driver
+from infrafabric.transports.http.driver import HttpDriver
+
+WRITING = {
+    "manifest", "hazards", "intent-closed", "plan-valid", "plan-deterministic", "replays", "plan-reads-only",
+    "dry-run-writes-nothing", "converges", "observed-told", "inverse-restores", "repeatable", "refused",
+    "effects-reached",
+}  # fmt: skip
+READING = WRITING - {"converges", "observed-told", "inverse-restores", "repeatable"}
+
+
+class _Redactor:
+    def redact(self, text: str) -> str:
+        return text
+
+    def found(self, text: str) -> bool:
+        return False
+
+
+@pytest.fixture
+async def drivers() -> AsyncIterator[dict[str, Driver]]:
+    driver = HttpDriver(DriverContext(_Redactor(), {}))
+    yield {"http": driver}
+    await driver.close()
+
+
+def passed(report: Report) -> set[str]:
+    assert report.failures == ()
+    return {finding.rule for finding in report.findings if finding.verdict is Verdict.PASS}
+
+
+async def test_a_writing_javascript_adapter_conforms(
+    javascript_folder: Path, drivers: dict[str, Driver], sandbox: Chassis
+) -> None:
+    report = await check(javascript_folder, "title.yaml", drivers=drivers, chassis=sandbox)
+    assert passed(report) == WRITING
+    assert report.skipped == ()
+
+
+async def test_a_javascript_adapter_that_only_reads_conforms(
+    javascript_folder: Path, drivers: dict[str, Driver], sandbox: Chassis
+) -> None:
+    report = await check(javascript_folder, "ready.yaml", drivers=drivers, chassis=sandbox)
+    assert passed(report) == READING
+    assert [(finding.rule, finding.why) for finding in report.skipped] == [
+        ("converges", "no write is declared, so there is nothing to apply, repeat or take back")
+    ]
+
+
+async def test_a_wat_adapter_of_two_kilobytes_conforms(
+    wat_folder: Path, drivers: dict[str, Driver], sandbox: Chassis
+) -> None:
+    assert (wat_folder / "external.wasm").stat().st_size < 3_000
+    report = await check(wat_folder, "external.yaml", drivers=drivers, chassis=sandbox)
+    assert passed(report) == WRITING
+    assert report.skipped == ()
+
+
+async def test_of_a_component_no_native_run_is_asked(
+    wat_folder: Path, drivers: dict[str, Driver], sandbox: Chassis
+) -> None:
+    report = await check(wat_folder, "external.yaml", drivers=drivers, chassis=sandbox, native=True)
+    assert passed(report) == WRITING
+    (finding,) = report.skipped
+    assert (finding.rule, "sandbox only" in finding.why) == ("native-agrees", True)
+
+
+async def test_a_component_is_not_checked_without_the_sandbox(wat_folder: Path, drivers: dict[str, Driver]) -> None:
+    report = await check(wat_folder, "external.yaml", drivers=drivers, native=True)
+    (failure,) = report.failures
+    assert (failure.rule, "IF_ERR_SANDBOX_UNAVAILABLE" in failure.why) == ("manifest", True)
+
+
+async def test_a_component_that_was_not_built_is_named(
+    wat_folder: Path, tmp_path: Path, drivers: dict[str, Driver], sandbox: Chassis
+) -> None:
+    for name in ("external.yaml", "conformance.yaml"):
+        shutil.copy(wat_folder / name, tmp_path)
+    report = await check(tmp_path, "external.yaml", drivers=drivers, chassis=sandbox)
+    (failure,) = report.failures
+    assert failure.why.startswith("IF_ERR_BUNDLE_FILE_MISSING: external.wasm is not there: a component has to be built")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ('"changes":[],"observed":{"external":true}', '"changes":[]', "observed-told"),
+        ('"inverse":{"effect":"stop","args":{}}', '"inverse":null', "irreversible-declared"),
+        ('"inverse":{"effect":"stop","args":{}}', '"inverse":{"effect":"start"}', "inverse-restores"),
+        ('"effect":"start","args":{},"summary"', '"effect":"state","args":{},"summary"', "plan-valid"),
+        ('"effect":"start","args":{},"summary":"start', '"effect":"stop","args":{},"summary":"stop', "plan-valid"),
+        ('"after":{"external":true}', '"aften":{"external":true}', "plan-valid"),
+        ('{"done":{"performed":["change-1"]}}', '{"done":', "plan-valid"),
+    ],
+)
+async def test_a_component_that_breaks_a_promise_is_found(
+    wat_folder: Path, tmp_path: Path, drivers: dict[str, Driver], sandbox: Chassis, old: str, new: str, rule: str
+) -> None:
+    """The same bytes, with one text in them altered and filled up with blanks, which JSON does not mind."""
+    folder = tmp_path / "wat"
+    shutil.copytree(wat_folder, folder)
+    wasm = (folder / "external.wasm").read_bytes()
+    assert wasm.count(old.encode()) == 1
+    (folder / "external.wasm").write_bytes(wasm.replace(old.encode(), new.ljust(len(old)).encode()))
+    report = await check(folder, "external.yaml", drivers=drivers, chassis=sandbox)
+    assert rule in {finding.rule for finding in report.failures}, report.failures

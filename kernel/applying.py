@@ -248,6 +248,7 @@ def not_sent(journey: Journey, change: Change, error: FabricError) -> EffectObse
 _NOTHING_SENT = frozenset(
     {
         Code.TARGET_UNREACHABLE,
+        Code.TARGET_AUTH,
         Code.ADDRESS_REFUSED,
         Code.ADDRESS_CHANGED,
         Code.TARGET_SETTINGS,

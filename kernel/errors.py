@@ -165,6 +165,8 @@ class Code(StrEnum):
     DRIVER_UNKNOWN = _code("DRIVER_UNKNOWN", 422, "No driver of that name is loaded.", "Enable the extension that has it in infrafabric.toml.")
     TARGET_UNREACHABLE = _code("TARGET_UNREACHABLE", 502, "The target could not be reached.", "Check the address and that the system is running.", retryable=True)
     TARGET_TIMEOUT = _code("TARGET_TIMEOUT", 504, "The target did not answer in time.", "Check the system; raise limits.timeout_s only if it is slow by nature.", retryable=True)
+    TARGET_AUTH = _code("TARGET_AUTH", 502, "The target answered and did not let us in.", "Check the secret that the target was given: `ifctl secret set NAME`, or have the system issue another.")
+    TARGET_LOST = _code("TARGET_LOST", 502, "The connection to the target was lost before it answered.", "See whether the system restarted or the network dropped; then look at what it shows.", retryable=True)
     TARGET_STATUS = _code("TARGET_STATUS", 502, "The target answered with an error.", "The message has its status; look at the target's own log.")
     ANSWER_INVALID = _code("ANSWER_INVALID", 502, "The target's answer is not of the form its protocol promises.", "Check that the address is the right system.")
     ANSWER_TOO_LARGE = _code("ANSWER_TOO_LARGE", 502, "The target answered with more than may be read.", "Narrow the read, or raise the limit in infrafabric.toml.")

@@ -234,6 +234,7 @@ _WORLD = frozenset(
     {
         Code.TARGET_UNREACHABLE,
         Code.TARGET_TIMEOUT,
+        Code.TARGET_LOST,
         Code.TARGET_STATUS,
         Code.ANSWER_INVALID,
         Code.ANSWER_TOO_LARGE,

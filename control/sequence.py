@@ -19,6 +19,7 @@ from infrafabric.kernel.admission import authenticate, authorize, check_intent, 
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
+from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Outcome
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Sequence:
     def check(self) -> None:
         """Raise, naming the step, what would turn one away before it is planned. Nothing is asked of a target."""
         for taken in self.taken:
-            check_step(self.house, ask_of(taken.step, self.talent, self.why, self.trace, self.purpose))
+            check_step(self.house, taken.step, self.talent)
 
     async def run(self) -> None:
         """Check all, then take step after step. An apply ends at the first that fails; a look goes through all."""
@@ -191,12 +192,19 @@ def ask_of(step: Step, talent: str, why: str, trace: str, purpose: Purpose, expe
     )
 
 
-def check_step(house: House, ask: Ask) -> None:
-    """Raise what would turn the ask away before a plan: talent, capability, target, grant, intent. Records nothing."""
+def check_step(house: House, step: Step, talent: str) -> None:
+    """Raise, naming the step, what would turn it away before a plan: talent, capability, target, grant, intent.
+
+    Nothing is recorded, and nothing asked of the target.
+    """
     parts = house.kernel.parts
-    journey = set_out(parts, ask, "", authenticate(parts, ask.talent), None)
-    authorize(journey)
-    check_intent(journey)
+    ask = ask_of(step, talent, "a check", new_trace_id(), "plan")
+    try:
+        journey = set_out(parts, ask, "", authenticate(parts, talent), None)
+        authorize(journey)
+        check_intent(journey)
+    except FabricError as error:
+        raise FabricError(error.code, f"step {step.id}: {error.message}", remedy=error.remedy) from None
 
 
 async def patiently(act: Callable[[], Awaitable[Report]]) -> Report:

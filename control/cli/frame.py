@@ -25,6 +25,7 @@ from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = [
+    "INTERRUPTED",
     "FabricCommand",
     "Lazy",
     "LazyGroup",

@@ -84,6 +84,20 @@ def furnished_template(bare_template: Path, tmp_path_factory: pytest.TempPathFac
     return run.home
 
 
+@pytest.fixture(scope="session")
+def show_template(furnished_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The furnished home with all that vMix can do. Never used itself."""
+    folder = tmp_path_factory.mktemp("show")
+    run = Ifctl(_copied(furnished_template, folder / "home"))
+    for name in ("audio", "output", "overlay"):
+        bundle = str(folder / name)
+        signed = run.ok("adapter", "sign", str(VMIX), "--manifest", f"{name}.yaml", "--out", bundle)
+        run.ok("adapter", "install", bundle)
+        run.ok("trust", "allow", f"vmix.{name}@{signed['version']}", "--why", "a test")
+        run.ok("talent", "grant", "--name", "operator", "--capability", f"vmix.{name}", "--why", "a test")
+    return run.home
+
+
 @pytest.fixture
 def bare_home(bare_template: Path, tmp_path: Path) -> Ifctl:
     """ifctl on a fresh development home."""
@@ -101,6 +115,14 @@ def studio(vmix_home: Ifctl, simulator: VmixSimulator) -> tuple[Ifctl, VmixSimul
     """The same, its target a running simulator."""
     vmix_home.ok("target", "set", "vmix@studio-a", f"VMIX_PORT={simulator.port}", "--why", "a test")
     return vmix_home, simulator
+
+
+@pytest.fixture
+def show_studio(show_template: Path, tmp_path: Path, simulator: VmixSimulator) -> tuple[Ifctl, VmixSimulator]:
+    """A running simulator, and a home that may do all that vMix can."""
+    run = Ifctl(_copied(show_template, tmp_path / "home"))
+    run.ok("target", "set", "vmix@studio-a", f"VMIX_PORT={simulator.port}", "--why", "a test")
+    return run, simulator
 
 
 @pytest.fixture

@@ -1,0 +1,30 @@
+"""SIGINT and SIGTERM as something that a command hears rather than dies of."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["hearing_signals"]
+
+
+@contextmanager
+def hearing_signals(ended: Callable[[], None]) -> Iterator[None]:
+    """While it is open, SIGINT and SIGTERM call `ended` in the running event loop, and do nothing else.
+
+    Outside the main thread, which alone hears signals, nothing is altered.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(ended)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -17,9 +17,11 @@ from infrafabric.transports.encoding import Misplaced, is_dotted, path_piece
 
 __all__ = ["Base", "Endpoint", "compile_base"]
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "obs": 4455, "obss": 443}
+"""The port of a scheme that has one of its own: http and ws (RFC 9110, RFC 6455), obs (obs-websocket 5)."""
+_TLS = frozenset({"https", "wss", "tls", "obss"})
 _BASE = re.compile(
-    r"(?P<scheme>https?)://(?P<host>\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9.-]|\{[A-Z][A-Z0-9_]*\})+)"
+    r"(?P<scheme>[a-z]{2,10})://(?P<host>\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9.-]|\{[A-Z][A-Z0-9_]*\})+)"
     r"(?::(?P<port>\d{1,5}|\{[A-Z][A-Z0-9_]*\}))?(?P<prefix>(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|\{[A-Z][A-Z0-9_]*\})+)*)/?",
     re.ASCII,
 )
@@ -42,7 +44,7 @@ class Endpoint:
 
     @property
     def tls(self) -> bool:
-        return self.scheme == "https"
+        return self.scheme in _TLS
 
     @property
     def literal(self) -> bool:
@@ -53,7 +55,7 @@ class Endpoint:
     def authority(self) -> str:
         """The value of the Host header (RFC 9110 section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == _PORTS.get(self.scheme) else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.prefix}"
@@ -68,6 +70,11 @@ class Base:
     port: str
     prefix: tuple[str, ...]
 
+    @property
+    def settings(self) -> frozenset[str]:
+        """Names of the settings that it takes."""
+        return frozenset(name for part in (self.host, self.port, *self.prefix) for name in _PLACE.findall(part))
+
     def fill(self, target: str, settings: Mapping[str, str]) -> Endpoint:
         """The endpoint. Raises IF_ERR_TARGET_SETTINGS naming the target and the setting."""
         return _filled(self, target, tuple(settings.items()))
@@ -80,13 +87,16 @@ def _filled(base: Base, target: str, given: tuple[tuple[str, str], ...]) -> Endp
     return Endpoint(base.scheme, host, _port(base, target, settings), _prefix(base.prefix, target, settings))
 
 
-def compile_base(base: str) -> Base:
-    """Raises IF_ERR_MANIFEST_INVALID for what is no http or https base."""
+def compile_base(base: str, schemes: tuple[str, ...] = ("http", "https")) -> Base:
+    """Raises IF_ERR_MANIFEST_INVALID for what is no base of one of these schemes."""
     match = _BASE.fullmatch(base)
-    if match is None:
+    if match is None or match["scheme"] not in schemes:
         raise FabricError(
-            Code.MANIFEST_INVALID, f"base {base[:100]!r} is not http(s)://HOST[:PORT][/PREFIX] with {{SETTING}} places"
+            Code.MANIFEST_INVALID,
+            f"base {base[:100]!r} is not {'|'.join(schemes)}://HOST[:PORT][/PREFIX] with {{SETTING}} places",
         )
+    if not match["port"] and match["scheme"] not in _PORTS:
+        raise FabricError(Code.MANIFEST_INVALID, f"base {base[:100]!r} names no port, and {match['scheme']} has none")
     prefix = tuple(match["prefix"].split("/")[1:])
     if any(_PLACE.search(segment) is None and is_dotted(segment) for segment in prefix):
         raise FabricError(Code.MANIFEST_INVALID, "base has a dot segment")
@@ -118,7 +128,7 @@ def _host(template: str, target: str, settings: Mapping[str, str]) -> str:
 
 def _port(base: Base, target: str, settings: Mapping[str, str]) -> int:
     if not base.port:
-        return _PORTS[base.scheme]
+        return _PORTS[base.scheme]  # compile_base saw to it that there is one
     place = _PLACE.fullmatch(base.port)
     text = _setting(place[1], target, settings) if place else base.port
     if _PORT.fullmatch(text) is None or int(text) > 65_535:

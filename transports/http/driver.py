@@ -35,6 +35,7 @@ from infrafabric.transports.http.compiler import compile_template
 from infrafabric.transports.http.connection import Connection, Disconnected, Head, Malformed, Pool
 from infrafabric.transports.http.template import Request, Template
 from infrafabric.transports.places import show
+from infrafabric.transports.tls import Tls
 
 __all__ = ["HttpDriver"]
 
@@ -68,12 +69,10 @@ class HttpDriver:
         options = dict(context.options)
         self._redactor = context.redactor
         self._keepalive_s = _keepalive(options.pop("keepalive_s", KEEPALIVE_S))
-        self._ca_file = options.pop("ca_file", None)
+        ca_file = options.pop("ca_file", None)
         if options:
             raise FabricError(Code.SETTINGS_INVALID, f"drivers.http has no setting {min(options)!r}")
-        self._tls: ssl.SSLContext | None = None
-        if self._ca_file is not None:
-            self._tls = _tls(self._ca_file)
+        self._tls = Tls(self.name, ca_file, ["http/1.1"])
         self._pins = Pins(resolver)
         self._pools: dict[tuple[str, Endpoint, tuple[AddressClass, ...]], Pool] = {}
         self._compiled: OrderedDict[int, _Compiled] = OrderedDict()
@@ -242,9 +241,8 @@ class HttpDriver:
         key = (target.name, pin.endpoint, target.allow_addresses)
         pool = self._pools.get(key)
         if pool is None or pool.pin is not pin:
-            if pin.endpoint.tls and self._tls is None:
-                self._tls = _tls(None)
-            pool = self._pools[key] = Pool(pin, self._tls if pin.endpoint.tls else None, self._keepalive_s)
+            context = self._tls.context() if pin.endpoint.tls else None
+            pool = self._pools[key] = Pool(pin, context, self._keepalive_s)
         return pool
 
     def _compile(self, manifest: Manifest) -> _Compiled:
@@ -305,17 +303,3 @@ def _keepalive(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 600:
         raise FabricError(Code.SETTINGS_INVALID, "drivers.http.keepalive_s is a number of seconds from 0 to 600")
     return float(value)
-
-
-def _tls(ca_file: object) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=str(ca_file))
-        except OSError as error:
-            raise FabricError(
-                Code.SETTINGS_INVALID, f"drivers.http.ca_file cannot be read ({error.strerror or 'not PEM'})"
-            ) from None
-    return context

@@ -1,0 +1,436 @@
+"""What drivers on lasting connections share: compiling once, one link a target and spec, errors, health, signals.
+
+A driver derives from `LastingDriver` and gives
+
+- `name`, `schemes`, and `compile_effects`, `compile_opening`, `compile_signals`: pure, IF_ERR_MANIFEST_INVALID for what
+  it could not perform;
+- `dial`: connect and be let in (most call `wire.dial` with a `Session`);
+- `exchange`: what one call asks, over `link.ask(request, course, …)`, and the value that comes of it;
+- `shown`: the request as an approver reads it.
+
+The rest is here: addresses are pinned and checked as everywhere (`address.Pins`), secrets are masked in answers,
+messages and health, one deadline covers a call, and no error leaves that does not say by its code whether something was
+sent. Options of every such driver: `ca_file`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.hooks import DriverContext
+from infrafabric.kernel.ports import Answer, DriverCall, Health, Signals
+from infrafabric.kernel.words.manifest import Effect, Manifest
+from infrafabric.kernel.words.things import Target
+from infrafabric.transports.address import Pin, Pins, Resolver, resolve_name
+from infrafabric.transports.endpoint import Base, Endpoint, compile_base
+from infrafabric.transports.jsonanswer import seen
+from infrafabric.transports.lasting.link import Course, Link
+from infrafabric.transports.lasting.listening import Subscribing, listen
+from infrafabric.transports.lasting.wire import OnEnd, OnEvent, Wire
+from infrafabric.transports.places import show
+from infrafabric.transports.tls import Tls
+
+__all__ = ["Called", "Exchanged", "LastingDriver", "Opening"]
+
+MAX_COMPILED = 256
+MAX_SHOWN = 2_000
+MAX_PROBLEM = 300
+
+
+class Opening(Protocol):
+    """A compiled `connection`: how a connection is opened and spoken on."""
+
+    @property
+    def key(self) -> str:
+        """The same for equal specs: those share a connection."""
+        ...
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The secrets that opening takes."""
+        ...
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The settings that opening takes, beside those of the base."""
+        ...
+
+
+O = TypeVar("O", bound=Opening)  # noqa: E741
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What came of a call, before it is redacted and bounded."""
+
+    value: Mapping[str, Any]
+    ok: bool = True
+    problem: str = ""
+    """What the peer says is wrong, in its own words."""
+    conclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Called(Generic[T]):
+    """A call on its way: its template, the connection to ask it on, and how far it has come."""
+
+    call: DriverCall
+    effect: Effect
+    template: T
+    secrets: Mapping[str, str]
+    link: Link
+    course: Course
+
+    @property
+    def sure(self) -> bool:
+        """Whether it must not be sent on a connection that may be dead: a write that must not be sent twice."""
+        return not (self.effect.is_read or self.effect.repeatable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken(Generic[O, T]):
+    """A compiled manifest of this driver, or (without effects) what a manifest's signals ask of it."""
+
+    manifest: Manifest
+    base: Base
+    opening: O
+    effects: Mapping[str, T]
+    subscribing: Subscribing | None
+
+
+class LastingDriver(ABC, Generic[O, T]):
+    """A `kernel.ports.Driver`. `O` is its compiled connection, `T` its compiled effect."""
+
+    name: str
+    schemes: ClassVar[tuple[str, ...]]
+    alpn: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, context: DriverContext, resolver: Resolver = resolve_name) -> None:
+        """Raises IF_ERR_SETTINGS_INVALID for options that are unknown or useless."""
+        options = dict(context.options)
+        self.redactor = context.redactor
+        self._tls = Tls(self.name, options.pop("ca_file", None), self.alpn)
+        if options:
+            raise FabricError(Code.SETTINGS_INVALID, f"drivers.{self.name} has no setting {min(options)!r}")
+        self._pins = Pins(resolver)
+        self._links: dict[tuple[Any, ...], Link] = {}
+        self._keys: dict[tuple[Any, ...], bytes] = {}
+        self._compiled: OrderedDict[tuple[int, bool], _Spoken[O, T]] = OrderedDict()
+        self._failed: dict[str, Health] = {}
+        """Targets to which not even a connection was tried: their address was refused."""
+
+    # --- what a driver gives
+    @abstractmethod
+    def compile_effects(self, manifest: Manifest, opening: O) -> Mapping[str, T]: ...
+
+    @abstractmethod
+    def compile_opening(self, connection: Mapping[str, Any], manifest: Manifest) -> O: ...
+
+    @abstractmethod
+    def compile_signals(self, manifest: Manifest, opening: O) -> Subscribing:
+        """What `manifest.signals` asks for, over a connection that is opened so."""
+
+    @abstractmethod
+    async def dial(
+        self, opening: O, pin: Pin, target: Target, secrets: Mapping[str, str], limit: int,
+        on_event: OnEvent, on_end: OnEnd, deadline: float,
+    ) -> Wire:  # fmt: skip
+        """Connect and be let in; see `link.Dial`. `limit` is the largest message in bytes, `self.tls(pin)` the TLS
+        context or None."""
+
+    @abstractmethod
+    async def exchange(self, called: Called[T]) -> Exchanged:
+        """Check the arguments (IF_ERR_EFFECT_ARGUMENT), ask, and read the answer. Cancelled at the deadline."""
+
+    @abstractmethod
+    def shown(self, template: T, args: Mapping[str, Any]) -> str:
+        """The request as a person reads it, secrets masked. Raises IF_ERR_EFFECT_ARGUMENT. Pure."""
+
+    def compile_for_base(self, base: Base) -> None:
+        """Refuse a base that this driver could not use."""
+
+    def secrets_of(self, template: T) -> frozenset[str]:
+        """The secrets that a template takes."""
+        return frozenset()
+
+    # --- kernel.ports.Driver
+    def check(self, manifest: Manifest) -> None:
+        """For a manifest of this driver, and for one whose signals come over it."""
+        if manifest.driver == self.name:
+            spoken = self._speak(manifest)
+            for name, template in spoken.effects.items():
+                if unknown := self.secrets_of(template) - set(manifest.requires.secrets):
+                    raise FabricError(
+                        Code.MANIFEST_INVALID,
+                        f"effect {name} uses the secret {min(unknown)}, which requires.secrets does not name",
+                    )
+            _check_opening(spoken.opening, manifest)
+        if manifest.signals is not None and (manifest.signals.driver or manifest.driver) == self.name:
+            _check_opening(self._speak(manifest, signals=True).opening, manifest)
+
+    async def address(self, manifest: Manifest, target: Target) -> Mapping[str, Any]:
+        endpoint = self._speak(manifest).base.fill(target.name, target.settings)
+        limit = _limit(manifest.limits.timeout_s, target)
+        try:
+            async with asyncio.timeout(limit):
+                pin = await self._pins.resolve(endpoint, target)
+        except TimeoutError:
+            raise FabricError(
+                Code.TARGET_UNREACHABLE, f"target {target.name}: {endpoint.host} did not resolve within {limit:g} s"
+            ) from None
+        return pin.profile()
+
+    def describe(self, call: DriverCall) -> str:
+        spoken = self._speak(call.manifest)
+        endpoint = spoken.base.fill(call.target.name, call.target.settings)
+        said = show(self.shown(_effect(spoken, call), call.args))
+        line = self.redactor.redact(f"{endpoint}  {said}".rstrip())
+        return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}… ({len(line)} characters)"
+
+    async def perform(self, call: DriverCall, secrets: Mapping[str, str]) -> Answer:
+        began = time.perf_counter()
+        course = Course()
+        limit = _limit(call.timeout_s, call.target)
+        try:
+            spoken = self._speak(call.manifest)
+            template = _effect(spoken, call)
+            async with asyncio.timeout(limit):
+                link = await self._link(spoken, call.target, secrets)
+                called = Called(call, call.manifest.effects[call.effect], template, secrets, link, course)
+                came = await self.exchange(called)
+            return Answer(
+                seen(came.value, call.target.name, call.manifest.limits.answer_bytes, self.redactor),
+                ok=came.ok,
+                problem=_line(self.redactor.redact(came.problem)),
+                conclusive=came.conclusive,
+                elapsed_ms=(time.perf_counter() - began) * 1000,
+            )
+        except FabricError as error:
+            failure = self._clean(error)
+        except TimeoutError:
+            if course.sent:
+                failure = FabricError(
+                    Code.TARGET_TIMEOUT, f"target {call.target.name} did not answer within {limit:g} s"
+                )
+            else:
+                failure = FabricError(
+                    Code.TARGET_UNREACHABLE, f"target {call.target.name}: nothing could be sent within {limit:g} s"
+                )
+        except Exception as error:
+            failure = FabricError(
+                Code.INTERNAL, f"the {self.name} driver failed on {call.target.name}: {type(error).__name__}"
+            )
+        # Raised here, outside the handlers, it carries no context: an inner exception may hold the request.
+        raise failure
+
+    def signals(
+        self, manifest: Manifest, target: Target, secrets: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Signals] | None:
+        """None where the manifest has none, or where the target lacks a setting that they need. Raises
+        IF_ERR_MANIFEST_INVALID."""
+        if manifest.signals is None:
+            return None
+        spoken = self._speak(manifest, signals=True)
+        if not (spoken.base.settings | spoken.opening.settings) <= target.settings.keys():
+            return None
+        return self._listen(spoken, target, secrets)
+
+    def health(self) -> Mapping[str, Health]:
+        found = dict(self._failed)
+        for (target, *_), link in sorted(self._links.items(), key=lambda item: item[1].used_at):
+            found[target] = self._redacted(link.health())
+        return found
+
+    async def check_health(self, manifest: Manifest, target: Target, secrets: Mapping[str, str]) -> Health:
+        limit = _limit(manifest.limits.timeout_s, target)
+        try:
+            async with asyncio.timeout(limit):
+                link = await self._link(self._speak(manifest), target, secrets)
+                await link.ready()
+            return self._redacted(link.health())
+        except FabricError as error:
+            state = "refused" if error.code is Code.TARGET_AUTH else "down"
+            return Health("refused" if state == "refused" else "down", _line(self.redactor.redact(error.message)))
+        except TimeoutError:
+            return Health("down", f"no connection within {limit:g} s")
+
+    async def forget(self, target: str) -> None:
+        self._failed.pop(target, None)
+        self._pins.drop(target)
+        for key in [key for key in self._links if key[0] == target]:
+            self._keys.pop(key, None)
+            await self._links.pop(key).close()
+
+    async def close(self) -> None:
+        links, self._links = self._links, {}
+        self._keys.clear()
+        await asyncio.gather(*(link.close() for link in links.values()))
+
+    # --- links
+    def tls(self, pin: Pin) -> Any:
+        """The context for connections to that pin; None over plaintext."""
+        return self._tls.context() if pin.endpoint.tls else None
+
+    async def _link(self, spoken: _Spoken[O, T], target: Target, secrets: Mapping[str, str]) -> Link:
+        """The connection for that manifest's spec; made anew where the secrets that opened it are others now."""
+        endpoint = spoken.base.fill(target.name, target.settings)
+        opening, manifest = spoken.opening, spoken.manifest
+        needed = {name: _secret(name, target, secrets) for name in sorted(opening.secrets)}
+        settings = {name: _setting(name, target) for name in sorted(opening.settings)}
+        key = (target.name, endpoint, opening.key, target.allow_addresses, tuple(settings.items()))
+        told = hashlib.sha256(dumps(needed)).digest()
+        link = self._links.get(key)
+        if link is not None and self._keys[key] != told:
+            self._links.pop(key)
+            await link.close()
+            link = self._links.get(key)
+        if link is None:
+            pin = self._pins.get(endpoint, target) or await self._pinned(endpoint, target)
+            most = manifest.limits.answer_bytes  # the link raises it where others may read more
+
+            async def dial(on_event: OnEvent, on_end: OnEnd, deadline: float) -> Wire:
+                found = self._pins.get(endpoint, target) or await self._pins.resolve(endpoint, target)
+                return await self.dial(opening, found, target, needed, most, on_event, on_end, deadline)
+
+            link = self._links.get(key)  # another call may have made it while the name was looked up
+            if link is None:
+                limit = _limit(manifest.limits.timeout_s, target)
+                backoff = manifest.limits.backoff
+                link = Link(target.name, pin.endpoint.authority, dial, backoff, limit, most)
+                self._links[key], self._keys[key] = link, told
+        link.allow(manifest.limits.answer_bytes)
+        self._failed.pop(target.name, None)
+        pinned = self._pins.get(endpoint, target)
+        if pinned is not None and link.ip and link.ip not in pinned.allowed:
+            link.drop("its name leads elsewhere now")
+        return link
+
+    async def _pinned(self, endpoint: Endpoint, target: Target) -> Pin:
+        try:
+            return await self._pins.resolve(endpoint, target)
+        except FabricError as error:
+            self._failed[target.name] = Health("down", _line(self.redactor.redact(error.message)))
+            raise
+
+    def _listen(
+        self, spoken: _Spoken[O, T], target: Target, secrets: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Signals]:
+        return _Listening(self, spoken, target, secrets)
+
+    def _speak(self, manifest: Manifest, *, signals: bool = False) -> _Spoken[O, T]:
+        """Compiled once for as long as the manifest is in use; holding it keeps its id from being another's."""
+        spoken = self._compiled.get((id(manifest), signals))
+        if spoken is None:
+            spoken = self._compile_signals(manifest) if signals else self._compile(manifest)
+            self._compiled[id(manifest), signals] = spoken
+            if len(self._compiled) > MAX_COMPILED:
+                self._compiled.popitem(last=False)
+        return spoken
+
+    def _compile(self, manifest: Manifest) -> _Spoken[O, T]:
+        if manifest.driver != self.name:
+            raise FabricError(Code.MANIFEST_INVALID, f"{manifest.name} is for the driver {manifest.driver}")
+        base = compile_base(manifest.base, self.schemes)
+        self.compile_for_base(base)
+        opening = self.compile_opening(manifest.connection, manifest)
+        return _Spoken(manifest, base, opening, self.compile_effects(manifest, opening), None)
+
+    def _compile_signals(self, manifest: Manifest) -> _Spoken[O, T]:
+        signals = manifest.signals
+        if signals is None or (signals.driver or manifest.driver) != self.name:
+            raise FabricError(Code.MANIFEST_INVALID, f"{manifest.name} has no signals over the driver {self.name}")
+        own = manifest.driver == self.name
+        base = compile_base(signals.base or manifest.base, self.schemes)
+        self.compile_for_base(base)
+        connection = signals.connection or (manifest.connection if own else {})
+        opening = self.compile_opening(connection, manifest)
+        return _Spoken(manifest, base, opening, {}, self.compile_signals(manifest, opening))
+
+    def _clean(self, error: FabricError) -> FabricError:
+        message = show(self.redactor.redact(error.message))
+        return FabricError(error.code, message, remedy=error.remedy, retry_after=error.retry_after)
+
+    def _redacted(self, health: Health) -> Health:
+        return Health(health.state, _line(self.redactor.redact(health.detail)), health.latency_ms, health.reconnects)
+
+
+class _Listening(AbstractAsyncContextManager[Signals]):
+    """Signals, connected to on entering; its errors cleaned as those of `perform` are."""
+
+    def __init__(
+        self, driver: LastingDriver[O, T], spoken: _Spoken[O, T], target: Target, secrets: Mapping[str, str]
+    ) -> None:
+        self._driver = driver
+        self._spoken = spoken
+        self._target = target
+        self._secrets = secrets
+        self._inner: AbstractAsyncContextManager[Signals] | None = None
+
+    async def __aenter__(self) -> Signals:
+        subscribing, driver = self._spoken.subscribing, self._driver
+        assert subscribing is not None
+        limit = _limit(self._spoken.manifest.limits.timeout_s, self._target)
+        try:
+            link = await driver._link(self._spoken, self._target, self._secrets)
+            inner = listen(link, self._target.name, subscribing, limit)
+            ear = await inner.__aenter__()
+        except FabricError as error:
+            failure = driver._clean(error)
+        else:
+            self._inner = inner
+            return ear
+        raise failure
+
+    async def __aexit__(self, *raised: Any) -> None:
+        assert self._inner is not None
+        await self._inner.__aexit__(*raised)
+
+
+def _effect(spoken: _Spoken[Any, T], call: DriverCall) -> T:
+    template = spoken.effects.get(call.effect)
+    if template is None:
+        raise FabricError(Code.EFFECT_UNKNOWN, f"{call.manifest.name} declares no effect {call.effect[:48]!r}")
+    return template
+
+
+def _check_opening(opening: Opening, manifest: Manifest) -> None:
+    requires = manifest.requires
+    if unknown := opening.secrets - set(requires.secrets):
+        raise FabricError(
+            Code.MANIFEST_INVALID, f"connection uses the secret {min(unknown)}, which requires.secrets does not name"
+        )
+    if unknown := opening.settings - {*requires.settings, *requires.optional}:
+        raise FabricError(
+            Code.MANIFEST_INVALID, f"connection uses the setting {min(unknown)}, which requires does not name"
+        )
+
+
+def _limit(timeout_s: float, target: Target) -> float:
+    return min(timeout_s, target.timeout_s or timeout_s)
+
+
+def _secret(name: str, target: Target, secrets: Mapping[str, str]) -> str:
+    if name not in secrets:
+        raise FabricError(Code.TARGET_SETTINGS, f"target {target.name}: opening the connection needs the secret {name}")
+    return secrets[name]
+
+
+def _setting(name: str, target: Target) -> str:
+    if name not in target.settings:
+        raise FabricError(Code.TARGET_SETTINGS, f"target {target.name}: the setting {name} is missing")
+    return target.settings[name]
+
+
+def _line(text: str) -> str:
+    return show(" ".join(text.split())[:MAX_PROBLEM])

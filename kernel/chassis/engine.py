@@ -21,6 +21,8 @@ CONFIGURATION = {
     "epoch_interruption": True,
     "wasm_threads": False,  # one guest, one thread
     "wasm_memory64": False,
+    "wasm_gc": False,  # its heap counts towards no limit
+    "wasm_exceptions": False,  # their objects live in it
     "wasm_relaxed_simd": False,  # its results differ from one CPU to another
     "cranelift_nan_canonicalization": True,  # so do the bits of a NaN
     "max_wasm_stack": 1 << 20,
@@ -32,6 +34,9 @@ THREAD_STACK = 16 << 20
 
 MEMORIES = 2
 """Linear memories that the Python component may have; it has one. More would cost every slot that much."""
+
+TABLE_ELEMENTS = 60_000
+"""In one table; each takes 8 bytes that count as no memory."""
 
 EXPORTS = ("start", "resume")
 SIGNATURE = "func(string) -> result<string, string>"
@@ -110,7 +115,7 @@ def _pool(config: Config, pooling: Pooling) -> None:
             ("total_memories", slots * MEMORIES),
             ("total_tables", slots * 60),
             ("max_memory_size", pooling.memory_bytes),
-            ("table_elements", 60_000),
+            ("table_elements", TABLE_ELEMENTS),
             ("max_component_instance_size", 8 << 20),
             ("max_core_instance_size", 8 << 20),
             ("max_core_instances_per_component", 120),
@@ -151,7 +156,7 @@ def _fits(export: Any) -> bool:
     )
 
 
-_COUNTS = {"instances": 120, "tables": 60}
+_COUNTS = {"instances": 120, "tables": 60, "table_elements": TABLE_ELEMENTS}
 
 
 class Guest:
@@ -241,6 +246,7 @@ _TRAPS = (
     ("wasm trap: interrupt", Reason.CPU),
     ("call stack exhausted", Reason.STACK),
     ("exceeds memory limits", Reason.MEMORY),
+    ("exceeds table limits", Reason.MEMORY),
     ("memory count too high", Reason.MEMORY),
 )
 

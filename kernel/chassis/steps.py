@@ -54,7 +54,7 @@ def parse_step(text: str, op: Op, limits: RunLimits) -> Request | Done:
     try:
         step = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if "recursion" in str(error):
+        if "recursion" in str(error) or "depth" in str(error):  # orjson's words, of one version and of another
             raise FabricError(Code.SANDBOX_OUTPUT, f"the adapter's answer is deeper than {limits.depth}") from None
         raise _protocol(f"its answer is not JSON: {one_line(error)}") from None
     _check(step, limits.depth)

@@ -15,7 +15,51 @@ WIT = ROOT / "kernel" / "chassis" / "guest" / "adapter.wit"
 SDK_JS = ROOT / "adapters" / "sdk_js" / "infrafabric.mjs"
 COMPONENTIZE = ROOT / ".peers" / "componentize-qjs" / "node_modules" / ".bin" / "componentize-qjs"
 
-__all__ = ["GUESTS", "build_javascript", "build_wat"]
+LIFT = "(canon lift (core func $f) (memory $memory) (realloc $realloc))"
+EXPORT = '(func (export "{}") (param "json" string) (result (result string (error string))) ' + LIFT + ")"
+
+__all__ = ["EXPORT", "GUESTS", "LIFT", "answering", "build_javascript", "build_wat", "wat_component"]
+
+
+def wat_component(core: str = "", exports: str = EXPORT.format("start") + EXPORT.format("resume")) -> bytes:
+    """A component whose functions all answer with the 2 bytes at 16, `{}`. `core` stands in its module, whose memory is
+    1 page unless it declares one; `exports` may lift the core function $f."""
+    memory = "" if '(export "memory")' in core else '(memory (export "memory") 1)'
+    text = f"""
+    (component
+      (core module $M {memory} {core}
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+        (func (export "f") (param i32 i32) (result i32)
+          (i32.store (i32.const 1028) (i32.const 16)) (i32.store (i32.const 1032) (i32.const 2)) (i32.const 1024))
+        (data (i32.const 16) "{{}}"))
+      (core instance $m (instantiate $M))
+      (alias core export $m "memory" (core memory $memory))
+      (alias core export $m "realloc" (core func $realloc))
+      (alias core export $m "f" (core func $f))
+      {exports})
+    """
+    return bytes(wat2wasm(text))
+
+
+def answering(answer: bytes, *, err: bool = False) -> bytes:
+    """A component whose `start` and `resume` answer with exactly these bytes, which need not be UTF-8."""
+    pages = len(answer) // 65536 + 2
+    data = "".join(f"\\{byte:02x}" for byte in answer)
+    text = f"""
+    (component
+      (core module $M (memory (export "memory") {pages})
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+        (func (export "f") (param i32 i32) (result i32)
+          (i32.store (i32.const 16) (i32.const {int(err)})) (i32.store (i32.const 20) (i32.const 65536))
+          (i32.store (i32.const 24) (i32.const {len(answer)})) (i32.const 16))
+        (data (i32.const 65536) "{data}"))
+      (core instance $m (instantiate $M))
+      (alias core export $m "memory" (core memory $memory))
+      (alias core export $m "realloc" (core func $realloc))
+      (alias core export $m "f" (core func $f))
+      {EXPORT.format("start")} {EXPORT.format("resume")})
+    """
+    return bytes(wat2wasm(text))
 
 
 def build_javascript(source: Path, wasm: Path) -> None:

@@ -1,0 +1,1 @@
+"""Effects as requests of obs-websocket 5, over one lasting connection a target."""

@@ -1,0 +1,265 @@
+"""One connection to OBS as a `lasting.wire.Wire`: simpleobsws, connected where we say and watched from outside.
+
+simpleobsws speaks the protocol: the opening with its password, requests, batches, events. What it leaves to its user is
+here: it connects by name, through the environment's proxies and along redirects (`_Client.connect` does none of these);
+a call that waits when the connection ends waits on (here everything that waits fails at once); a wrong password is
+told by the code that the connection was closed with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import ssl
+from typing import Any
+
+import simpleobsws
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from infrafabric.transports.address import Pin
+from infrafabric.transports.lasting.session import Ended, Malformed, News, Refused, Reply, TooLarge
+from infrafabric.transports.lasting.wire import Lost, OnEnd, OnEvent
+from infrafabric.transports.obs.protocol import CLOSED_OUT, LOW_VOLUME
+from infrafabric.transports.obs.template import Batch, Request
+
+__all__ = ["ObsWire", "dial"]
+
+MIN_ATTEMPT_S = 0.25
+LEAVE_S = 0.5
+"""How long OBS is given to answer our leave-taking."""
+TOO_BIG = 1009
+"""The code with which this end closes a connection on which a message was too large (RFC 6455 section 7.4.1)."""
+_CARRIED = websockets.exceptions.WebSocketException
+
+
+class _Client(simpleobsws.WebSocketClient):  # type: ignore[misc]  # simpleobsws has no types
+    """simpleobsws on a socket that is connected already."""
+
+    ws: ClientConnection
+    recv_task: asyncio.Task[None] | None
+
+    def __init__(self, url: str, password: str, sock: socket.socket, tls: ssl.SSLContext | None, limit: int) -> None:
+        parameters = simpleobsws.IdentificationParameters(eventSubscriptions=LOW_VOLUME)
+        super().__init__(url, password, parameters)
+        self._sock = sock
+        self._tls = tls
+        self._limit = limit
+
+    async def connect(self) -> bool:
+        self.answers: dict[str, Any] = {}
+        secure: dict[str, Any] = {"ssl": self._tls} if self._tls is not None else {}
+        self.ws = await websockets.connect(
+            self.url, sock=self._sock, subprotocols=[websockets.Subprotocol("obswebsocket.msgpack")],
+            max_size=self._limit, compression=None, user_agent_header="infrafabric",
+            open_timeout=None, ping_interval=None, close_timeout=LEAVE_S, **secure,
+        )  # fmt: skip
+        self.ws_open = True
+        self.recv_task = asyncio.create_task(self._ws_recv_task())
+        return True
+
+
+class ObsWire:
+    """An open connection to OBS. Requests are `Request` or `Batch`; replies hold a response or a list of them."""
+
+    one_at_a_time = False
+
+    def __init__(self, client: _Client, ip: str, on_event: OnEvent, on_end: OnEnd, limit: int) -> None:
+        self.ip = ip
+        self._loop = asyncio.get_running_loop()
+        self.heard_at = self._loop.time()
+        self._client = client
+        self._limit = limit
+        self._on_event = on_event
+        self._on_end = on_end
+        self._tickets = itertools.count(1)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._over = False
+        client.register_event_callback(self._told)
+        assert client.recv_task is not None
+        client.recv_task.add_done_callback(self._done)
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    @limit.setter
+    def limit(self, value: int) -> None:
+        self._limit = value
+        self._client.ws.protocol.max_message_size = value
+
+    async def writable(self) -> None:
+        if self._over:
+            raise Lost("it closed the connection")
+
+    def ask(self, request: Request | Batch) -> int:
+        if self._over or not self._client.identified:
+            raise Lost("it closed the connection")
+        return self._begin(request)
+
+    def tell(self, request: Any) -> None:
+        raise Malformed("obs-websocket answers every request")
+
+    def probe(self) -> int | None:
+        return None if self._over else self._begin(None)
+
+    def forget(self, ticket: int) -> bool:
+        task = self._tasks.get(ticket)
+        if task is not None:
+            task.cancel()
+        return True  # every answer names its request
+
+    def abort(self) -> None:
+        self._over = True
+        self._stop()
+        self._client.ws.transport.abort()
+
+    async def closed(self) -> None:
+        over, self._over = self._over, True
+        tasks = self._stop()
+        if not over:
+            await self._client.ws.close(1000)  # waits for close_timeout at most
+        self._client.ws.transport.abort()
+        await self._client.ws.wait_closed()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, request: Request | Batch | None) -> int:
+        ticket = next(self._tickets)
+        task = self._tasks[ticket] = self._loop.create_task(self._carry(ticket, request))
+        task.add_done_callback(lambda _: self._tasks.pop(ticket, None))
+        return ticket
+
+    async def _carry(self, ticket: int, request: Request | Batch | None) -> None:
+        """Make the request and hand on the answer. The connection's end is told by `_done`, whatever this task sees."""
+        value: Any = None
+        try:
+            if request is None:
+                await (await self._client.ws.ping())
+            elif isinstance(request, Batch):
+                parts = [simpleobsws.Request(part.type, part.data) for part in request.requests]
+                value = await self._client.call_batch(parts, timeout=None)
+            else:
+                value = await self._client.call(simpleobsws.Request(request.type, request.data), timeout=None)
+        except (_CARRIED, simpleobsws.NotIdentifiedError, OSError):
+            return
+        except (KeyError, TypeError, AttributeError) as fault:  # an answer without what every answer has
+            self._end(Malformed(f"{type(fault).__name__} in an answer"))
+            return
+        self.heard_at = self._loop.time()
+        if not self._over:
+            self._on_event(Reply(ticket, value))
+
+    async def _told(self, event: str, data: Any) -> None:
+        self.heard_at = self._loop.time()
+        if not self._over:
+            self._on_event(News(event))
+
+    def _done(self, receiving: asyncio.Task[None]) -> None:
+        """simpleobsws receives no more: the connection has ended, or what came was not of the protocol."""
+        self._end(_reason(self._client, receiving, opened=True))
+
+    def _end(self, reason: Exception) -> None:
+        if self._over:
+            return
+        self.abort()
+        self._on_end(reason)
+
+    def _stop(self) -> list[asyncio.Task[None]]:
+        tasks = list(self._tasks.values())
+        if self._client.recv_task is not None:
+            tasks.append(self._client.recv_task)
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+
+async def dial(
+    pin: Pin,
+    context: ssl.SSLContext | None,
+    password: str,
+    limit: int,
+    on_event: OnEvent,
+    on_end: OnEnd,
+    deadline: float,
+) -> ObsWire:
+    """Connect to the pinned addresses in turn and be let in. `deadline` is by the loop's clock; the caller keeps it.
+
+    Raises as `lasting.wire.dial` does.
+    """
+    loop = asyncio.get_running_loop()
+    failure: OSError = OSError("no address to connect to")
+    for position, ip in enumerate(pin.order):
+        share = (deadline - loop.time()) / (len(pin.order) - position)
+        try:
+            async with asyncio.timeout(max(share, MIN_ATTEMPT_S)):
+                sock = await _connected(ip, pin.endpoint.port)
+        except OSError as error:  # TimeoutError is one
+            failure = error
+            continue
+        return await _let_in(pin, context, password, limit, sock, ip, on_event, on_end)
+    raise failure
+
+
+async def _connected(ip: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, (ip, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _let_in(
+    pin: Pin, context: ssl.SSLContext | None, password: str, limit: int, sock: socket.socket, ip: str,
+    on_event: OnEvent, on_end: OnEnd,
+) -> ObsWire:  # fmt: skip
+    url = f"{'wss' if context is not None else 'ws'}://{pin.endpoint.authority}{pin.endpoint.prefix}/"
+    client = _Client(url, password, sock, context, limit)
+    try:
+        await client.connect()
+    except (websockets.InvalidHandshake, websockets.InvalidURI, websockets.ProtocolError, ValueError) as odd:
+        sock.close()
+        raise Malformed(f"no obs-websocket: {type(odd).__name__}") from None
+    except _CARRIED:
+        sock.close()
+        raise Lost("it closed the connection") from None
+    except BaseException:
+        sock.close()
+        raise
+    receiving = client.recv_task
+    assert receiving is not None
+    identified = asyncio.ensure_future(client.wait_until_identified(timeout=None))
+    try:
+        await asyncio.wait({identified, receiving}, return_when=asyncio.FIRST_COMPLETED)
+        if receiving.done():
+            raise _reason(client, receiving, opened=False)
+    except BaseException:
+        receiving.cancel()
+        client.ws.transport.abort()
+        raise
+    finally:
+        identified.cancel()
+        await asyncio.gather(identified, return_exceptions=True)
+    return ObsWire(client, ip, on_event, on_end, limit)
+
+
+def _reason(client: _Client, receiving: asyncio.Task[None], *, opened: bool) -> Exception:
+    """Why it receives no more."""
+    if receiving.cancelled():
+        return Lost("its connection was closed here")
+    fault = receiving.exception()
+    if fault is not None:
+        return Malformed(f"{type(fault).__name__} in a message")
+    code, said = client.ws.close_code, client.ws.close_reason or ""
+    if not opened and code in CLOSED_OUT:
+        return Refused(f"{CLOSED_OUT[code]} ({code} {said})"[:300])
+    if code == TOO_BIG and client.ws.protocol.close_rcvd is None:
+        return TooLarge()
+    if code is None or code == 1006:
+        return Lost("it closed the connection")
+    return Ended(f"it closed the connection ({code} {said})"[:300])

@@ -204,14 +204,16 @@ function planned(plan) {
 
 /** The step as the kernel reads it. An error goes by the other side of the result, which is: thrown, as a string. */
 function stepped(advance) {
-  let shape;
   try {
     return JSON.stringify(advance(), exact);
   } catch (error) {
-    shape = failure(error);
+    // QuickJS throws null where there is no room for the error either.
+    if (error === null || error?.message === "out of memory") throw OUT_OF_MEMORY;
+    throw JSON.stringify(failure(error));
   }
-  throw JSON.stringify(shape);
 }
+
+const OUT_OF_MEMORY = '{"type":"InternalError","message":"out of memory","code":"IF_ERR_SANDBOX_MEMORY"}';
 
 /** JSON has no NaN: `JSON.stringify` would make it null, and so another plan. */
 function exact(name, value) {
@@ -223,7 +225,6 @@ function failure(error) {
   if (!(error instanceof Error)) return { type: "Error", message: String(error) };
   const shape = { type: error.name, message: error.message.slice(0, 2000) };
   if (error.code !== undefined) return { ...shape, code: error.code };
-  if (error.message === "out of memory") return { ...shape, code: "IF_ERR_SANDBOX_MEMORY" };
   return { ...shape, where: where(error) };
 }
 

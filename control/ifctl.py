@@ -23,6 +23,7 @@ MEMBERS = {
     "secret": Lazy(f"{_CLI}.secret", "secret", "Secrets in the vault, by name."),
     "capability": Lazy(f"{_CLI}.capability", "capability", "List, plan, apply, undo and replay what can be done."),
     "run": Lazy(f"{_CLI}.run", "run", "Do a list of intents in order; undo it when one fails."),
+    "watch": Lazy(f"{_CLI}.watch", "watch", "Keep comparing wanted and actual; report drift, or apply."),
     "witness": Lazy(f"{_CLI}.witness", "witness", "The log: find, show, prove, verify, export, anchor, erase."),
     "demo": Lazy(f"{_CLI}.demo", "demo", "The whole story in a throwaway home, against a simulator."),
     "doctor": Lazy(f"{_CLI}.doctor", "doctor", "Look whether everything is in order."),

@@ -19,13 +19,14 @@ from infrafabric.kernel.admission import authenticate, authorize, check_intent, 
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
+from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Outcome
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Ended", "Heard", "Purpose", "Sequence", "Taken", "ask_of", "check_step", "patiently"]
+__all__ = ["Ended", "Heard", "Purpose", "Sequence", "Taken", "admitted", "ask_of", "patiently"]
 
 Purpose = Literal["plan", "dry_run", "apply"]
 
@@ -120,7 +121,7 @@ class Sequence:
     def check(self) -> None:
         """Raise, naming the step, what would turn one away before it is planned. Nothing is asked of a target."""
         for taken in self.taken:
-            check_step(self.house, taken.step, self.talent)
+            admitted(self.house, taken.step, self.talent)
 
     async def run(self) -> None:
         """Check all, then take step after step. An apply ends at the first that fails; a look goes through all."""
@@ -192,10 +193,10 @@ def ask_of(step: Step, talent: str, why: str, trace: str, purpose: Purpose, expe
     )
 
 
-def check_step(house: House, step: Step, talent: str) -> None:
-    """Raise, naming the step, what would turn it away before a plan: talent, capability, target, grant, intent.
+def admitted(house: House, step: Step, talent: str) -> Journey:
+    """The step as far as it comes before a plan. Nothing is recorded, and nothing asked of the target.
 
-    Nothing is recorded, and nothing asked of the target.
+    Raises, naming the step, what would turn it away there: talent, capability, target, grant, intent.
     """
     parts = house.kernel.parts
     ask = ask_of(step, talent, "a check", new_trace_id(), "plan")
@@ -203,6 +204,7 @@ def check_step(house: House, step: Step, talent: str) -> None:
         journey = set_out(parts, ask, "", authenticate(parts, talent), None)
         authorize(journey)
         check_intent(journey)
+        return journey
     except FabricError as error:
         raise FabricError(error.code, f"step {step.id}: {error.message}", remedy=error.remedy) from None
 

@@ -33,6 +33,8 @@ class Shell:
 
     def __init__(self) -> None:
         self.as_json = False
+        self.one_line = False
+        """Whether each JSON answer is one line: for commands that answer again and again."""
         self.home_option: Path | None = None
         self.passphrase_file: Path | None = None
         self.redact: Callable[[str], str] = _same
@@ -90,7 +92,7 @@ class Shell:
 
     def json(self, data: Any) -> None:
         """`data` on stdout. In ASCII, so that no control or bidirectional character reaches a terminal."""
-        text = json.dumps(data, indent=2, ensure_ascii=True, allow_nan=False)
+        text = json.dumps(data, indent=None if self.one_line else 2, ensure_ascii=True, allow_nan=False)
         with writing_stdout():
             print(text)
 

@@ -1,0 +1,178 @@
+"""Watching intents: wanted and actual are compared again and again, by a kernel that stays open.
+
+Each look is a plan by the ordinary road and so an action in the log. Where the capability's manifest says how its
+target tells of changes, a look follows such news at once rather than when the pause is over; what is told decides
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from infrafabric.control.sequence import admitted, ask_of, patiently
+from infrafabric.control.steps import Step
+from infrafabric.control.watched import Event, Pace, State, Watched
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.parts import Journey
+from infrafabric.kernel.ports import Signals
+from infrafabric.kernel.words.manifest import Kind
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = ["Ear", "Tell", "Watch"]
+
+LISTEN_S = 2.0
+"""How long the opening of signals may hold up a look."""
+
+Tell = Callable[[Step, Event], None]
+
+
+@dataclass(slots=True)
+class Watch:
+    """Several intents under one watch. An exception out of `tell`, or of a log that takes no entry, ends it."""
+
+    house: House
+    steps: Sequence[Step]
+    talent: str
+    why: str
+    trace: str
+    pace: Pace
+    tell: Tell
+    apply: bool = False
+    watched: list[Watched] = field(init=False)
+    """In the order of `steps`."""
+    _stop: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self.watched = [Watched(self.pace, applying=self.apply) for _ in self.steps]
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether everything was as wanted when it was last looked at."""
+        return all(one.state is State.IN_SYNC for one in self.watched)
+
+    def stop(self) -> None:
+        """End after what is under way. From the loop's own thread."""
+        self._stop.set()
+
+    async def run(self, *, once: bool = False, for_s: float | None = None) -> None:
+        """Look, and apply where told so, until `stop`, for `for_s` seconds, or `once`.
+
+        Raises, before the first look, what would turn a step away, and IF_ERR_USAGE for an event, which has no state.
+        """
+        journeys = [admitted(self.house, step, self.talent) for step in self.steps]
+        for step, journey in zip(self.steps, journeys, strict=True):
+            if journey.capability.manifest.kind is Kind.EVENT:
+                name = journey.capability.manifest.name
+                raise FabricError(Code.USAGE, f"step {step.id}: {name} is an event: it has no state to compare with")
+        if for_s is not None:
+            asyncio.get_running_loop().call_later(for_s, self.stop)
+        async with asyncio.TaskGroup() as group:
+            for step, watched, journey in zip(self.steps, self.watched, journeys, strict=True):
+                group.create_task(self._keep(step, watched, journey, once=once))
+
+    async def _keep(self, step: Step, watched: Watched, journey: Journey, *, once: bool) -> None:
+        async with listening(journey) as ear:
+            prompted = 0
+            while not self._stop.is_set():
+                if not once:
+                    await ear.open()
+                news = await self._look(step, watched)
+                if once:
+                    return
+                prompted = prompted + 1 if ear.heard and not news else 0
+                # A target that tells of much that is no difference makes the looks rarer, down to the usual pace.
+                least = min(self.pace.least_s * 2 ** min(prompted, 16), watched.pause_s)
+                await ear.pause(watched.pause_s, least, self._stop)
+
+    async def _look(self, step: Step, watched: Watched) -> bool:
+        """Look once, apply where that is due; whether there was something to tell."""
+        act, clock = self.house.kernel.act, asyncio.get_running_loop().time
+        ask = ask_of(step, self.talent, self.why, self.trace, "plan")
+        report = await patiently(lambda: act(ask))
+        events = watched.looked(report, clock())
+        self._tell(step, events)
+        if not self._stop.is_set() and watched.wants_apply(clock()):
+            doing = ask_of(step, self.talent, self.why, self.trace, "apply", report.changes_digest)
+            done = watched.applied(await patiently(lambda: act(doing)), clock())
+            self._tell(step, done)
+            events += done
+        return bool(events)
+
+    def _tell(self, step: Step, events: list[Event]) -> None:
+        for event in events:
+            self.tell(step, event)
+
+
+@asynccontextmanager
+async def listening(journey: Journey) -> AsyncIterator[Ear]:
+    """An ear at the journey's target, closed at the end."""
+    ear = Ear(journey)
+    try:
+        yield ear
+    finally:
+        await ear.close()
+
+
+class Ear:
+    """Hears that a target tells of a change, where its manifest says how. Without such signals only time passes."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._journey = journey
+        self._signals: Signals | None = None
+        self._stack = AsyncExitStack()
+        self.heard = False
+        """Whether the last pause was cut short by news, or by the end of the connection that brings them."""
+
+    async def open(self) -> None:
+        """Listen, if that is possible and not so already. A target that cannot be listened to is looked at only."""
+        manifest, parts = self._journey.capability.manifest, self._journey.parts
+        if self._signals is not None or manifest.signals is None:
+            return
+        try:
+            driver = parts.driver(manifest.signals.driver or manifest.driver)
+            opening = driver.signals(manifest, self._journey.target, self._journey.secrets)
+            if opening is not None:
+                async with asyncio.timeout(LISTEN_S):
+                    self._signals = await self._stack.enter_async_context(opening)
+        except (FabricError, TimeoutError):  # the looks go on, and tell what is wrong with the target
+            await self.close()
+
+    async def close(self) -> None:
+        self._signals = None
+        await self._stack.aclose()
+
+    async def pause(self, seconds: float, least: float, stop: asyncio.Event) -> None:
+        """Let `seconds` pass; less where `stop` is set, or where news comes after `least`."""
+        self.heard = False
+        signals = self._signals
+        if signals is None:
+            await _is_set(stop, seconds)
+            return
+        if await _is_set(stop, least) or seconds <= least:
+            return
+        telling, stopping = asyncio.ensure_future(signals.wait()), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((telling, stopping), timeout=seconds - least, return_when=asyncio.FIRST_COMPLETED)
+            if telling.done():
+                self.heard = True
+                telling.result()
+        except FabricError:  # the connection is gone: it is opened again before the next look
+            await self.close()
+        finally:
+            telling.cancel()
+            stopping.cancel()
+            await asyncio.gather(telling, stopping, return_exceptions=True)
+
+
+async def _is_set(event: asyncio.Event, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            return await event.wait()
+    except TimeoutError:
+        return False

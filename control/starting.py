@@ -37,7 +37,6 @@ __all__ = [
 ]  # fmt: skip
 
 GROUP = "infrafabric.extensions"
-SHIPPED = "http"
 
 
 async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) -> Kernel:

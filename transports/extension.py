@@ -1,17 +1,31 @@
-"""The drivers that ship with the kernel, as the pluggy plugin that offers them."""
+"""The drivers that ship with the kernel, each as a pluggy plugin of its own, so that each has its table of settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from infrafabric.kernel.hooks import DriverContext, extension
 from infrafabric.kernel.ports import Driver
 from infrafabric.transports.http.driver import HttpDriver
+from infrafabric.transports.websocket.driver import WebSocketDriver
 
-__all__ = ["drivers"]
+__all__ = ["SHIPPED", "Offer"]
 
 
-@extension
-def drivers(context: DriverContext) -> Mapping[str, Driver]:
-    """Register this module with `kernel.hooks.manager()` to have them."""
-    return {HttpDriver.name: HttpDriver(context)}
+class Offer:
+    """A plugin that offers one driver, made with the settings under `[drivers.NAME]`."""
+
+    def __init__(self, name: str, make: Callable[[DriverContext], Driver]) -> None:
+        self.name = name
+        self._make = make
+
+    @extension
+    def drivers(self, context: DriverContext) -> Mapping[str, Driver]:
+        return {self.name: self._make(context)}
+
+
+SHIPPED = (
+    Offer(HttpDriver.name, HttpDriver),
+    Offer(WebSocketDriver.name, WebSocketDriver),
+)
+"""Register each with `kernel.hooks.manager()` under its name to have its driver."""

@@ -13,7 +13,7 @@ import pytest
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hooks import DriverContext, manager
 from infrafabric.kernel.ports import DriverCall
-from infrafabric.transports import extension
+from infrafabric.transports.extension import SHIPPED
 from infrafabric.transports.http.driver import HttpDriver
 
 
@@ -258,7 +258,8 @@ async def test_describe_cannot_be_made_to_show_a_mask_that_is_none(http_rig: Any
 
 async def test_the_plugin_offers_the_driver(http_rig: Any) -> None:
     plugins = manager()
-    plugins.register(extension)
+    [http] = [offer for offer in SHIPPED if offer.name == "http"]
+    plugins.register(http)
     [offered] = plugins.hook.drivers(context=DriverContext(http_rig.redactor, {}))
     assert offered == {"http": ANY}
     assert isinstance(offered["http"], HttpDriver)

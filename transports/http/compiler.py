@@ -13,7 +13,7 @@ from infrafabric.transports.http.template import Template
 from infrafabric.transports.places import Argument, Constant, Node, json_node, scalar_node, template_fault
 from infrafabric.transports.schema import compile_schema
 
-__all__ = ["compile_template"]
+__all__ = ["compile_template", "header_name"]
 
 _OPERATION = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/[^\s?#\\]*)")
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,63})\}")
@@ -43,7 +43,7 @@ def compile_template(name: str, effect: Effect) -> Template:
         raise template_fault(name, "an argument in the path cannot be optional")
     key_header = None
     if effect.provider_key is not None:
-        key_header = _header_name(name, effect.provider_key.header)
+        key_header = header_name(name, effect.provider_key.header)
         if key_header in dict(headers):
             raise template_fault(name, f"the header {key_header} is set twice")
     body = None if effect.body is None else json_node(name, effect.body)
@@ -89,7 +89,7 @@ def _headers(effect_name: str, effect: Effect) -> tuple[tuple[str, Node], ...]:
         headers["content-type"] = Constant("application/x-www-form-urlencoded")
     named: set[str] = set()
     for given, value in effect.headers.items():
-        header = _header_name(effect_name, given)
+        header = header_name(effect_name, given)
         if header in named:
             raise template_fault(effect_name, f"the header {header} is set twice")
         named.add(header)
@@ -103,7 +103,7 @@ def _headers(effect_name: str, effect: Effect) -> tuple[tuple[str, Node], ...]:
     return tuple(headers.items())
 
 
-def _header_name(effect_name: str, given: str) -> str:
+def header_name(effect_name: str, given: str) -> str:
     if _TOKEN.fullmatch(given) is None or given.lower() in _OWN_HEADERS:
         raise template_fault(effect_name, f"the header {given[:80]!r} cannot be set")
     return given.lower()

@@ -86,6 +86,7 @@ class Link:
         self._supervision = Supervision(backoff)
         self._wire: Wire | None = None
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._at_reply: dict[int, Callable[[Reply], None]] = {}
         self._turn = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
@@ -159,12 +160,13 @@ class Link:
         limit: int | None = None,
         sure: bool = False,
         on_ticket: Callable[[int], None] | None = None,
+        on_reply: Callable[[Reply], None] | None = None,
     ) -> Reply:
         """Ask and await the reply. `request` is as the wire takes it; `limit` the most bytes that the reply may have.
 
         With `sure` a connection that was silent is first asked for a sign of life: for writes that must not be sent
-        twice. `on_ticket` is told the ticket before anything can come in under it. No deadline is kept here: cancel it
-        (`asyncio.timeout`), and look at `course.sent`.
+        twice. `on_ticket` is told the ticket before anything can come in under it, `on_reply` the reply before anything
+        that came after it is heard. No deadline is kept here: cancel it (`asyncio.timeout`), and look at `course.sent`.
         """
         async with self._turn if (await self.ready()).one_at_a_time else nullcontext():
             wire = await self.ready()  # waiting for the turn may have taken long
@@ -178,7 +180,7 @@ class Link:
             course.sent = True
             if on_ticket is not None:
                 on_ticket(ticket)
-            reply = await self._reply(wire, ticket)
+            reply = await self._reply(wire, ticket, on_reply)
         if limit is not None and reply.size > limit:
             raise FabricError(Code.ANSWER_TOO_LARGE, f"target {self._name} answered with more than {limit} bytes")
         return reply
@@ -235,10 +237,12 @@ class Link:
             self._ended(wire, Lost(why))
 
     # --- asking
-    async def _reply(self, wire: Wire, ticket: int) -> Reply:
+    async def _reply(self, wire: Wire, ticket: int, on_reply: Callable[[Reply], None] | None = None) -> Reply:
         began = self._loop.time()
         waiter: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting[ticket] = waiter
+        if on_reply is not None:
+            self._at_reply[ticket] = on_reply
         try:
             reply = await waiter
         except asyncio.CancelledError:
@@ -248,6 +252,7 @@ class Link:
         finally:
             if self._waiting.get(ticket) is waiter:
                 del self._waiting[ticket]
+                self._at_reply.pop(ticket, None)
         self._latency_ms = (self._loop.time() - began) * 1000
         return reply
 
@@ -414,6 +419,8 @@ class Link:
             waiter = self._waiting.get(event.ticket)
             if waiter is not None and not waiter.done():
                 waiter.set_result(event)
+                if (at_reply := self._at_reply.pop(event.ticket, None)) is not None:
+                    at_reply(event)
             return
         for hearer in tuple(self.hearers.values()):
             hearer.hear(event)
@@ -446,6 +453,7 @@ class Link:
 
     def _fail_waiting(self, error: FabricError) -> None:
         waiting, self._waiting = self._waiting, {}
+        self._at_reply.clear()
         for waiter in waiting.values():
             if not waiter.done():
                 waiter.set_exception(_again(error))

@@ -17,6 +17,8 @@ from infrafabric.transports.lasting.session import Ended, Event, Malformed, Refu
 __all__ = ["Lost", "OnEnd", "OnEvent", "SessionWire", "Wire", "dial"]
 
 MIN_ATTEMPT_S = 0.25
+MAX_UNSENT = 4 << 20
+"""Bytes that may wait for a peer which does not read; one that has us answer pings without end meets it."""
 OnEvent = Callable[[Event], None]
 OnEnd = Callable[[Exception], None]
 """Given Lost, Ended, Refused, Malformed or TooLarge; anything else is a fault of the driver's own."""
@@ -35,7 +37,11 @@ class Wire(Protocol):
     """When anything last came from the peer, by the loop's clock."""
     limit: int
     """The largest message that is read, in bytes."""
-    one_at_a_time: bool
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """See `Session`."""
+        ...
 
     async def writable(self) -> None:
         """Return when a request would go out now, as far as this end can tell. Raises Lost."""
@@ -171,6 +177,8 @@ class SessionWire(asyncio.Protocol):
         data = self._session.outgoing()
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > MAX_UNSENT:
+                asyncio.get_running_loop().call_soon(self._end, Lost("it does not read what it is sent"))
 
     def _end(self, reason: Exception) -> None:
         if self._over:

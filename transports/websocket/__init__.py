@@ -1,0 +1,1 @@
+"""Requests, replies and events as JSON messages over the WebSocket protocol (RFC 6455)."""

@@ -18,6 +18,7 @@ NAMES = (
     "governed_action",
     "sandbox_plan",
     "sandbox_waiting",
+    "guest_languages",
     "witness_append",
     "witness_proof",
     "http_driver",

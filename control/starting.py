@@ -121,12 +121,11 @@ def cache_key(key: SigningKey) -> bytes:
 
 def load_plugins(names: tuple[str, ...]) -> pluggy.PluginManager:
     """The shipped drivers and the extensions of those names. Raises IF_ERR_SETTINGS_INVALID for one not installed."""
-    from infrafabric.transports import extension
-    from infrafabric.transports.obs import extension as obs
+    from infrafabric.transports.extension import SHIPPED
 
     plugins = manager()
-    plugins.register(extension, name=SHIPPED)
-    plugins.register(obs, name="obs")
+    for offer in SHIPPED:
+        plugins.register(offer, name=offer.name)
     for name in names:
         found = list(entry_points(group=GROUP, name=name))
         if len(found) != 1:

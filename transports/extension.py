@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 from infrafabric.kernel.hooks import DriverContext, extension
 from infrafabric.kernel.ports import Driver
 from infrafabric.transports.http.driver import HttpDriver
+from infrafabric.transports.obs.driver import ObsDriver
 from infrafabric.transports.websocket.driver import WebSocketDriver
 
 __all__ = ["SHIPPED", "Offer"]
@@ -27,5 +29,6 @@ class Offer:
 SHIPPED = (
     Offer(HttpDriver.name, HttpDriver),
     Offer(WebSocketDriver.name, WebSocketDriver),
+    *([Offer(ObsDriver.name, ObsDriver)] if find_spec("simpleobsws") is not None else []),  # the extra `obs`
 )
 """Register each with `kernel.hooks.manager()` under its name to have its driver."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from infrafabric.control.starter_component import component_files
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.names import capability_id, product_of, short_name
 
@@ -137,15 +138,19 @@ FILES = {
 FORMATTED = frozenset({"manifest.yaml", "README.md"})
 
 
-def write_starter(folder: Path, name: str) -> list[Path]:
-    """Write the files into a new or empty folder. Raises IF_ERR_NAME_INVALID, IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
+def write_starter(folder: Path, name: str, runtime: str = "python/1") -> list[Path]:
+    """Write the files into a new or empty folder: Python, or JavaScript for the runtime `component/1`.
+
+    Raises IF_ERR_NAME_INVALID, IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE.
+    """
+    files = component_files(FILES) if runtime == "component/1" else FILES
     name = short_name(capability_id(name))
     product = product_of(name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FabricError(Code.EXISTS, f"{folder} exists and is not an empty folder")
     written = []
     try:
-        for file, text in FILES.items():
+        for file, text in files.items():
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             filled = text.format(name=name, product=product, prefix=product.upper()) if file in FORMATTED else text

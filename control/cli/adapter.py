@@ -35,16 +35,24 @@ def adapter() -> None:
 @command("new", short_help="Write a small working adapter to start from.")
 @_DIR
 @click.option("--id", "name", default="lamp.switch", show_default=True, metavar="CAPABILITY", help="Its capability.")
-def new(shell: Shell, folder: Path, name: str) -> None:
-    """Write a small adapter that works, with its manifest, its test and a conformance scenario, into a new folder."""
+@click.option(
+    "--runtime",
+    type=click.Choice(["python/1", "component/1"]),
+    default="python/1",
+    show_default=True,
+    help="component/1: in JavaScript, to be built by npm.",
+)
+def new(shell: Shell, folder: Path, name: str, runtime: str) -> None:
+    """Write a small adapter that works, with its manifest and a conformance scenario, into a new folder."""
     from infrafabric.control.starter import write_starter
 
-    files = write_starter(folder, name)
+    files = write_starter(folder, name, runtime)
 
     def render(console: Console) -> None:
         for file in files:
             console.print(f"  {file}", soft_wrap=True)
-        console.print(f"next: ifctl adapter check {folder}", soft_wrap=True)
+        build = f"in {folder} npm install && npm run build, then " if runtime == "component/1" else ""
+        console.print(f"next: {build}ifctl adapter check {folder}", soft_wrap=True)
 
     shell.result({"folder": str(folder), "files": [str(file) for file in files]}, render)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign_guests import build_javascript
 from homes import Ifctl
 
 from infrafabric.control.demo.simulator import VmixSimulator
@@ -22,6 +24,22 @@ def house(vmix_home: Ifctl, simulator: VmixSimulator) -> Ifctl:
     """A home with a running vMix for target."""
     vmix_home.ok("target", "set", "vmix@studio-a", f"VMIX_PORT={simulator.port}", "--why", "a test")
     return vmix_home
+
+
+def test_a_new_javascript_adapter_builds_as_its_package_says_and_passes_its_check(
+    bare_home: Ifctl, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lamp"
+    assert "npm run build" in bare_home("adapter", "new", str(folder), "--runtime", "component/1").stdout
+    before = bare_home("adapter", "check", str(folder), "--json")
+    assert "has to be built before it is checked" in before.stdout
+
+    npm_would = shlex.split(json.loads((folder / "package.json").read_text())["scripts"]["build"])
+    wasm = folder / "built.wasm"
+    build_javascript(folder / "adapter.mjs", wasm, command=npm_would[1:-1])
+    wasm.rename(folder / npm_would[-1])
+    checked = bare_home.ok("adapter", "check", str(folder))
+    assert (checked["passed"], checked["reports"][0]["capability"]) == (True, "lamp.switch")
 
 
 def furnish(run: Ifctl, folder: Path, manifest: str, place: Path) -> str:

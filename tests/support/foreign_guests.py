@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -62,15 +63,16 @@ def answering(answer: bytes, *, err: bool = False) -> bytes:
     return bytes(wat2wasm(text))
 
 
-def build_javascript(source: Path, wasm: Path) -> None:
-    """A component from an ES module, as docs/guests.md says. Skips the test where the tool or node is not installed."""
+def build_javascript(source: Path, wasm: Path, command: Sequence[str] = ()) -> None:
+    """A component from an ES module, as docs/guests.md says, or by `command`, which lacks the tool's name and the place
+    to write to. Skips the test where the tool or node is not installed."""
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
     if not COMPONENTIZE.exists():
         pytest.skip("tests/peers/install-componentize.sh was not run")
+    usual = ["-w", str(WIT), "-n", "adapter", "-j", source.name, "--stub-wasi", "--sync", "-o"]
     made = subprocess.run(
-        [str(COMPONENTIZE), "-w", str(WIT), "-n", "adapter", "-j", source.name]
-        + ["--stub-wasi", "--sync", "-o", str(wasm.resolve())],
+        [str(COMPONENTIZE), *(command or usual), str(wasm.resolve())],
         cwd=source.parent,
         capture_output=True,
         text=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ("foreign_guests", "homes", "http_peer", "press", "sandbox", "world")
+pytest_plugins = ("foreign_guests", "homes", "http_peer", "lasting_peers", "press", "sandbox", "world")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from infrafabric.kernel.hooks import DriverContext, extension
 from infrafabric.kernel.ports import Driver
 from infrafabric.transports.http.driver import HttpDriver
 from infrafabric.transports.obs.driver import ObsDriver
+from infrafabric.transports.tcp.driver import TcpDriver
 from infrafabric.transports.websocket.driver import WebSocketDriver
 
 __all__ = ["SHIPPED", "Offer"]
@@ -28,6 +29,7 @@ class Offer:
 
 SHIPPED = (
     Offer(HttpDriver.name, HttpDriver),
+    Offer(TcpDriver.name, TcpDriver),
     Offer(WebSocketDriver.name, WebSocketDriver),
     *([Offer(ObsDriver.name, ObsDriver)] if find_spec("simpleobsws") is not None else []),  # the extra `obs`
 )

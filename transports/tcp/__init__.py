@@ -1,0 +1,1 @@
+"""Requests, replies and news as lines over TCP or TLS."""

@@ -25,7 +25,7 @@ _AWAY = frozenset({Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT})
 class Pace:
     """How often is looked and applied, in seconds."""
 
-    every_s: float = 30.0
+    every_s: float = 60.0
     most_applies: int = 5
     """Applies within `window` that did not last; then no more."""
     window_s: float = 600.0
@@ -74,7 +74,7 @@ class Event:
     error: FabricError | None = None
     applying: bool = False
     pause_s: float = 0.0
-    """Of trouble: how long until it is tried again."""
+    """Of trouble: how long until it is tried again. Of drift: how long an apply is put off."""
     applies: int = 0
     """Of applies and a fight: how many there were within the window."""
 
@@ -111,11 +111,13 @@ class Watched:
                 events.append(self._event(News.IN_SYNC, report))
             self.state, self.digest = State.IN_SYNC, ""
             return events
+        fought = self.applying and self._recent(now) >= self.pace.most_applies
+        self.applying = self.applying and not fought
         if self.state is not State.DRIFT or report.changes_digest != self.digest:
-            events.append(self._event(News.DRIFT, report))
+            wait = max(0.0, self._not_before - now) if self.applying else 0.0
+            events.append(self._event(News.DRIFT, report, pause_s=wait))
         self.state, self.digest = State.DRIFT, report.changes_digest
-        if self.applying and self._recent(now) >= self.pace.most_applies:
-            self.applying = False
+        if fought:
             events.append(self._event(News.FIGHTING, report, applies=len(self._applied)))
         return events
 

@@ -80,4 +80,5 @@ def _more(event: Event) -> str:
             stops = "" if event.applying else "; not applied any more by this watch"
             return f"{report.outcome.value.replace('_', ' ')}, action {report.action}{stops}"
         case _:
-            return f"again in {event.pause_s:g} s" if event.pause_s else ""
+            what = "applied" if event.news is News.DRIFT else "again"
+            return f"{what} in {event.pause_s:.0f} s" if event.pause_s else ""

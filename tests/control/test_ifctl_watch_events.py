@@ -111,6 +111,7 @@ def test_two_hands_do_not_fight_for_ever() -> None:
     assert [event.news for event in events if event.news is News.FIGHTING] == [News.FIGHTING]
     (fighting,) = [event for event in events if event.news is News.FIGHTING]
     assert (fighting.applies, fighting.applying) == (5, False)
+    assert [event.pause_s for event in events if event.news is News.DRIFT] == [0, 0, 10, 30, 70, 0]
     assert watched.state is State.DRIFT
     assert told(watched, IN_SYNC, DRIFT) == [News.IN_SYNC, News.DRIFT]
     assert not watched.wants_apply(1e9)

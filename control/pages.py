@@ -1,10 +1,11 @@
-"""The pages of docs/ that are generated: settings.md from the settings model, errors.md from the error table.
+"""What of docs/ is generated: settings.md from the settings model, errors.md from the error table, steps.schema.json.
 
-`python -m infrafabric.control.pages DOCS` writes both; a test says whether they are current.
+`python -m infrafabric.control.pages DOCS` writes them; a test says whether they are current.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from infrafabric.control.settings import Settings
+from infrafabric.control.steps import Steps
 from infrafabric.kernel.errors import TABLE
 
-__all__ = ["PAGES", "errors_page", "settings_page"]
+__all__ = ["PAGES", "errors_page", "settings_page", "steps_schema"]
 
 
 def settings_page() -> str:
@@ -60,7 +62,16 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+def steps_schema() -> str:
+    """docs/steps.schema.json: the JSON Schema of a list of intents, for editors."""
+    schema = Steps.model_json_schema()
+    step = schema["$defs"]["Step"]
+    step["required"].remove("id")  # numbered where left out
+    described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(described, indent=2, ensure_ascii=True) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "steps.schema.json": steps_schema}
 
 
 def _table(model: type[BaseModel], *, skip: bool = False) -> Iterator[str]:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pydantic
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.base import Word
@@ -43,11 +43,16 @@ def _capability(text: str) -> str:
 class Step(Word):
     """One intent of the list."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
+    """The step's name in answers; `step-1`, `step-2`, … by its place where left out."""
     capability: Annotated[str, StringConstraints(max_length=200), AfterValidator(_capability)]
-    """In full or short; kept in full."""
+    """In full, or short as `vmix.switcher`."""
     on: TargetName | None = None
+    """The target, `vmix@studio-a`; may be left out where one fits."""
     intent: Mapping[str, Any]
+    """What is wanted, as the capability's own schema has it."""
     why: Annotated[str, StringConstraints(max_length=500)] = ""
     """Recorded with the step, after the reason of the whole list."""
     hazards: tuple[Hazard, ...] = ()
@@ -55,10 +60,14 @@ class Step(Word):
 
 
 class Steps(Word):
-    """The list, in the order in which it is done."""
+    """A list of intents, in the order in which they are done."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: Annotated[str, StringConstraints(max_length=200)] = ""
+    """For people."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MOST_STEPS)]
+    """One intent each; the names differ."""
 
     @model_validator(mode="before")
     @classmethod

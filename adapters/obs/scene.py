@@ -29,6 +29,8 @@ DEFAULT_MS = 300
 MOST_LOOKS = 12
 """Scenes whose contents are looked through to see what they contain."""
 
+SWITCHES = ("program", "program_in_studio_mode")
+
 Own = dict[str, Any]
 """A scene's own transition, as OBS takes it: `transitionName` and `transitionDuration`, null where it has none."""
 
@@ -62,7 +64,7 @@ class Scene(Adapter):
     async def apply(self, plan: Plan, host: Host, dry_run: bool = False) -> None:
         left = 0.0
         for change in plan:
-            if change.effect == "program" and not dry_run:
+            if change.effect in SWITCHES and not dry_run:
                 await _until_still(host)
                 left = await _length_s(host, change.args["sceneName"])
             elif change.effect in ("preview", "studio_mode") and left:
@@ -152,12 +154,13 @@ async def _wanted(host: Host, intent: Mapping[str, Any], own: Own) -> Own:
 
 def _take(now: _Now, scene: str, own: Own, wanted: Own) -> list[Change]:
     """The changes that bring the scene on: its own transition set, the switch, its own transition as it was."""
+    effect = SWITCHES[now.preview is not None]
     switch = Change(
-        "program",
+        effect,
         {"sceneName": scene},
         before=now.shown(),
         after={"program": scene},
-        inverse=Call("program", {"sceneName": now.program}),
+        inverse=Call(effect, {"sceneName": now.program}),
         summary=f"from {short(now.program)} to {short(scene)}",
     )
     if wanted == own:

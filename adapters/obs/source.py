@@ -5,6 +5,8 @@ inverse sets the former values; where there was none, it puts back all that was 
 single setting in no other way.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,6 +87,10 @@ async def _settings(host: Host, intent: Mapping[str, Any], changes: list[Change]
     defaults = (await ask(host, "defaults", inputKind=answer["inputKind"]))["defaultInputSettings"] or {}
     now = {name: _merged(defaults.get(name), given.get(name)) for name in wanted}
     seen["settings"] = now
+    # An undo may put all settings back: it must not, where another hand has set others since. They may hold addresses
+    # and keys, so that only their digest is kept.
+    everything = json.dumps(_merged(defaults, given), sort_keys=True)
+    seen["all_settings"] = hashlib.sha256(everything.encode()).hexdigest()
     differing = {name: value for name, value in wanted.items() if not _holds(now[name], value)}
     if not differing:
         return

@@ -69,13 +69,28 @@ class Bench:
             await self.guest.run("apply", argument, performer.answer)
         return Applied(tuple(performer.done.values()), dict(performer.answers), len(performer.asked))
 
-    async def undo(self, applied: Applied) -> None:
-        """Perform the inverses, newest first. Every change must have one."""
+    async def undo(self, intent: Mapping[str, Any], applied: Applied) -> None:
+        """Bring the inverses about, newest first, as the kernel does: as a plan. Every change must have one."""
         earlier = {change.id: change for change in applied.changes}
-        for change in reversed(applied.changes):
+        inverses = []
+        for position, change in enumerate(reversed(applied.changes), 1):
             assert change.inverse is not None
-            args = resolve(self.manifest, change.inverse.args, earlier, applied.answers)
-            await self.call(Call(effect=change.inverse.effect, args=args))
+            args, original = (
+                resolve(self.manifest, given, earlier, applied.answers) for given in (change.inverse.args, change.args)
+            )
+            inverses.append(
+                Change(
+                    id=f"change-{position}",
+                    effect=change.inverse.effect,
+                    args=args,
+                    before=change.after,
+                    after=change.before,
+                    inverse=Call(
+                        effect=change.effect, args=resolve(self.manifest, change.args, earlier, applied.answers)
+                    ),
+                )
+            )
+        await self.apply(intent, Plan(changes=tuple(inverses)))
 
     async def call(self, call: Call) -> None:
         """Perform one write as it stands. Raises IF_ERR_EFFECT_* and what the driver raises."""

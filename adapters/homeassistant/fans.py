@@ -48,7 +48,10 @@ def steps(fan: Entity, wish: Mapping[str, Any]) -> list[Step]:
     elif state == "off" and fan.state != "off":
         found.append(Step("fan_off", before=_running(fan), after={"state": "off"}, inverse=_back(fan),
                           former=_former(fan)))  # fmt: skip
-    for field, effect, feature in (("oscillating", "fan_oscillate", OSCILLATE), ("direction", "fan_direction", DIRECTION)):
+    for field, effect, feature in (
+        ("oscillating", "fan_oscillate", OSCILLATE),
+        ("direction", "fan_direction", DIRECTION),
+    ):
         if field not in wish:
             continue
         fan.require(feature, "oscillation" if field == "oscillating" else "direction")

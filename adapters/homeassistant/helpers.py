@@ -70,13 +70,12 @@ def datetime_steps(helper: Entity, wish: Mapping[str, Any]) -> list[Step]:
 def _moment(text: str, field: str) -> str | None:
     """As Home Assistant writes it; None for what is none. Seconds may be left out, and `T` may stand for the space."""
     filled = re.sub(r"^(.*\d\d:\d\d)$", r"\1:00", text.replace("T", " "))
-    pattern = {"datetime": "%Y-%m-%d %H:%M:%S", "date": "%Y-%m-%d", "time": "%H:%M:%S"}[field]
     try:
         if field == "date":
             return datetime.date.fromisoformat(filled).isoformat()
         if field == "time":
-            return datetime.time.fromisoformat(filled).strftime(pattern)
-        return datetime.datetime.fromisoformat(filled).strftime(pattern) if " " in filled else None
+            return datetime.time.fromisoformat(filled).isoformat("seconds")
+        return datetime.datetime.fromisoformat(filled).isoformat(" ", "seconds") if " " in filled else None
     except ValueError:
         return None
 

@@ -148,16 +148,19 @@ async def _starting(host: Host) -> str:
 
 
 def result(value: Any) -> Any:
-    """What a reply carries: over the websocket a message with a `result`, over REST the value itself."""
-    return value["result"] if isinstance(value, dict) and value.get("type") == "result" else value
+    """What a reply carries: over the websocket `{"reply": {"result": …}}`, over REST the value itself."""
+    reply = value.get("reply") if isinstance(value, dict) else None
+    return reply.get("result") if isinstance(reply, dict) else value
 
 
 def items(value: Any, key: str) -> list[Any]:
-    """The objects of a reply that is a list of them. Raises Refuse for anything else."""
+    """The objects of a reply that is a list of them, or of a view. Raises Refuse for anything else."""
     found = result(value)
-    if isinstance(found, dict) and isinstance(found.get("items"), list):
-        found = found["items"]
-    if not isinstance(found, list) or not all(isinstance(item, dict) and isinstance(item.get(key), str) for item in found):
+    if isinstance(found, dict) and isinstance(found.get("items"), dict):
+        found = [item for item in found["items"].values() if item is not None]
+    if not isinstance(found, list) or not all(
+        isinstance(item, dict) and isinstance(item.get(key), str) for item in found
+    ):
         raise Refuse("what answers there is not Home Assistant: it did not send what it was asked for")
     return found
 

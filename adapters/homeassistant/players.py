@@ -29,7 +29,12 @@ FIELDS = {
     "volume_level": ("media_volume", SET_VOLUME, "volume that could be set"),
     "muted": ("media_mute", MUTE, "mute"),
 }
-ATTRIBUTES = {"source": "source", "sound_mode": "sound_mode", "volume_level": "volume_level", "muted": "is_volume_muted"}
+ATTRIBUTES = {
+    "source": "source",
+    "sound_mode": "sound_mode",
+    "volume_level": "volume_level",
+    "muted": "is_volume_muted",
+}
 
 
 def seen(player: Entity) -> dict[str, Any]:

@@ -106,5 +106,3 @@ def _add(known: dict[str, Any], entity_id: str, domain: str, fields: Mapping[str
         if name in known and known[name] != value:
             raise Refuse(f"{entity_id} is wished to have {name} {known[name]!r} and {value!r}")
         known[name] = value
-
-

@@ -1,8 +1,7 @@
 """A real Home Assistant on loopback for tests and for `ifctl adapter check`: standard library only.
 
 It is installed by tests/peers/install-homeassistant.sh, keeps its own folder and port, and is stopped with whoever
-started it. `peer()` is what conformance.yaml names: one Home Assistant a process, put back to its beginnings for every
-case.
+started it. `peer()` is what conformance.yaml names: a few that are put back to their beginnings for every case.
 """
 
 from __future__ import annotations
@@ -28,7 +27,9 @@ ROOT = Path(__file__).resolve().parents[3]
 CONFIGURATION = ROOT / "tests" / "peers" / "homeassistant"
 LAMPS = 100
 START_S = 45.0
-MOVING = frozenset({"last_triggered", "media_position", "media_position_updated_at", "entity_picture", "current_temperature"})
+MOVING = frozenset(
+    {"last_triggered", "media_position", "media_position_updated_at", "entity_picture", "current_temperature"}
+)
 """Attributes that move by themselves, or are told anew with every start."""
 ACTED_ON = (
     "light", "switch", "input_boolean", "input_number", "input_select", "input_text", "input_datetime", "cover", "lock",
@@ -75,7 +76,14 @@ class HomeAssistant:
             shutil.copy(CONFIGURATION / "configuration.yaml", self.folder)
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PEER_PORT": str(self.port)}
         log = (self.folder / "stdout.log").open("ab")
-        command = [str(self._bin / "hass"), "-c", str(self.folder), "--skip-pip", "--log-file", str(self.folder / "hass.log")]
+        command = [
+            str(self._bin / "hass"),
+            "-c",
+            str(self.folder),
+            "--skip-pip",
+            "--log-file",
+            str(self.folder / "hass.log"),
+        ]
         self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         log.close()
         atexit.register(self.stop)
@@ -162,7 +170,7 @@ class HomeAssistant:
         self._entry = next(entry["entry_id"] for entry in entries if entry["domain"] == "demo")
         made = self.say(
             {"type": "config/area_registry/create", "name": "Atelier"},
-            {"type": "config/area_registry/create", "name": "Søren's \"den\" 🛋️"},
+            {"type": "config/area_registry/create", "name": 'Søren\'s "den" 🛋️'},
         )
         atelier, den = (reply["result"]["area_id"] for reply in made)
         inside = {atelier: ["light.kitchen_lights", "light.ceiling_lights", "switch.ac", "switch.deaf"],
@@ -191,7 +199,9 @@ class HomeAssistant:
 
     def _say(self, what: str, given: Any = None) -> str:
         command = [str(self._bin / "python"), str(CONFIGURATION / "say.py"), self.base, what]
-        done = subprocess.run(command, input=json.dumps(given), stdout=subprocess.PIPE, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            command, input=json.dumps(given), stdout=subprocess.PIPE, text=True, timeout=30, check=True
+        )
         return done.stdout.strip()
 
 
@@ -222,19 +232,19 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-_running: HomeAssistant | None = None
+_idle: list[HomeAssistant] = []
 
 
 @asynccontextmanager
 async def peer() -> AsyncIterator[HomeAssistant]:
-    """The one Home Assistant of this process, as it was at its beginning."""
-    global _running
-    if _running is None:
+    """A Home Assistant as it was at its beginning, which nobody else uses meanwhile; they last as long as the process."""
+    if _idle:
+        house = _idle.pop()
+        await asyncio.to_thread(house.reset)
+    else:
         folder = Path(tempfile.mkdtemp(prefix="homeassistant-"))
         atexit.register(shutil.rmtree, folder, True)
-        made = HomeAssistant(folder)
-        await asyncio.to_thread(made.start)
-        _running = made
-    else:
-        await asyncio.to_thread(_running.reset)
-    yield _running
+        house = HomeAssistant(folder)
+        await asyncio.to_thread(house.start)
+    yield house
+    _idle.append(house)

@@ -182,7 +182,8 @@ def _template(name: str, effect: Effect, spec: Spec) -> Template:
     message = message_node(effect.body, f"effect {name}.json", spec.id)
     view = _view(name, effect, spec) if effect.view else None
     validators = {argument: compile_schema(schema, argument) for argument, schema in effect.arguments().items()}
-    return Template(name, message, view, validators, frozenset(effect.optional), spec)
+    optional = frozenset(effect.optional) | ({view.select} if view is not None else set())
+    return Template(name, message, view, validators, optional, spec)
 
 
 def _view(name: str, effect: Effect, spec: Spec) -> ViewSpec:

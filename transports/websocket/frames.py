@@ -23,6 +23,8 @@ from infrafabric.transports.lasting.session import Ended, Malformed, Refused, To
 __all__ = ["Closed", "Frames", "Message", "Pong"]
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r]")
+_PIECE = 16 * 1024
+"""Bytes taken at once: each may be half a frame, and each frame is an object."""
 _SILENT = logging.Logger("infrafabric.transports.websocket")  # noqa: LOG001  (one that no setting can turn on)
 _SILENT.disabled = True
 
@@ -86,18 +88,18 @@ class Frames:
         upgrading = not self.open
         if upgrading:
             self._check_status(data)
-        self._protocol.receive_data(data)
-        events = self._protocol.events_received()
-        for event in events:
-            if isinstance(event, Frame):
-                yield from self._frame(event)
-        if upgrading and self._protocol.handshake_exc is not None:
-            raise Malformed("no upgrade to WebSocket")
-        fault = self._protocol.parser_exc
-        if isinstance(fault, PayloadTooBig):
-            raise TooLarge
-        if fault is not None:
-            raise Malformed("no WebSocket frame")
+        for start in range(0, len(data), _PIECE):
+            self._protocol.receive_data(data[start : start + _PIECE])
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame):
+                    yield from self._frame(event)
+            if upgrading and self._protocol.handshake_exc is not None:
+                raise Malformed("no upgrade to WebSocket")
+            fault = self._protocol.parser_exc
+            if isinstance(fault, PayloadTooBig):
+                raise TooLarge
+            if fault is not None:
+                raise Malformed("no WebSocket frame")
 
     def send(self, text: bytes) -> None:
         """Queue a text message."""

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.hearing import pause
 from infrafabric.kernel.parts import Journey, provider_key, to_the_end
 from infrafabric.kernel.planning import Planned, Reader, refuse_secrets
-from infrafabric.kernel.ports import DriverCall
+from infrafabric.kernel.ports import DriverCall, Signals
 from infrafabric.kernel.results import resolve
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.entries import EffectIntended, EffectObserved, GuestRun, Kind
@@ -44,9 +45,9 @@ class Applied:
         return any(result != "not_sent" for result in self.results.values())
 
 
-async def apply(journey: Journey, planned: Planned, applied: Applied) -> None:
+async def apply(journey: Journey, planned: Planned, applied: Applied, signals: Signals | None = None) -> None:
     """Perform the plan's changes; what happens is in `applied` also when this raises or is cancelled."""
-    performer = _Performer(journey, planned, applied)
+    performer = _Performer(journey, planned, applied, signals)
     dry_run = journey.ask.purpose == "dry_run"
     try:
         recheck(journey)
@@ -102,8 +103,9 @@ def operator_records(journey: Journey) -> tuple[str, ...]:
 class _Performer:
     """Answers the requests of one apply."""
 
-    def __init__(self, journey: Journey, planned: Planned, applied: Applied) -> None:
+    def __init__(self, journey: Journey, planned: Planned, applied: Applied, signals: Signals | None) -> None:
         self._journey = journey
+        self._signals = signals
         self._planned = planned
         self._applied = applied
         self._asked: set[str] = set()
@@ -115,7 +117,7 @@ class _Performer:
         if "perform" in request:
             return await self.perform(request["perform"])
         if "wait" in request:
-            return await self._wait(request["wait"])
+            return await self._wait(request["wait"], self._signals if request.get("news") else None)
         return await self._reader.read(request.get("read"), request.get("args", {}))
 
     def cut(self, run: GuestRun) -> None:
@@ -183,16 +185,23 @@ class _Performer:
             return not_sent(self._journey, change, error), error
         return await observe(self._journey, call, change)
 
-    async def _wait(self, seconds: object) -> dict[str, Any]:
+    async def _wait(self, seconds: object, signals: Signals | None) -> dict[str, Any]:
+        """Let time pass, or less where `signals` tell of a change: the answer then says how much."""
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
             raise FabricError(Code.ADAPTER_PROTOCOL, f"asked to wait for {str(seconds)[:40]}")
-        self._waited += seconds
         most = self._journey.parts.limits.wait_s
-        if self._waited > most:
+        if self._waited + seconds > most:
             raise FabricError(Code.ADAPTER_PROTOCOL, f"asked to wait for more than {most:g} s in all")
-        if self._journey.ask.purpose != "dry_run":
-            await asyncio.sleep(seconds)
-        return {"ok": {}}
+        if signals is None or self._journey.ask.purpose == "dry_run":
+            self._waited += seconds
+            if self._journey.ask.purpose != "dry_run":
+                await asyncio.sleep(seconds)
+            return {"ok": {}}
+        began = self._journey.parts.monotonic()
+        await pause(seconds, signals, min(self._journey.parts.limits.poll_first_s, seconds))
+        passed = min(round(self._journey.parts.monotonic() - began, 3), seconds)
+        self._waited += passed
+        return {"ok": {"passed_s": passed}}
 
 
 async def observe(

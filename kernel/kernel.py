@@ -138,6 +138,16 @@ class Kernel:
             body = e.AdapterUnloaded(capability=capability, version=version, adapter=digest, reason=reason)
             await self.parts.log.append(Entry(Kind.ADAPTER_UNLOADED, body))
 
+    def _check_drivers(self, journey: Journey) -> None:
+        """Raise IF_ERR_MANIFEST_INVALID for templates or signals that could not be spoken. A driver for signals that is
+        not there is no fault: the target is then looked at again and again."""
+        manifest = journey.capability.manifest
+        journey.driver.check(manifest)
+        if manifest.signals is not None and manifest.signals.driver not in (None, manifest.driver):
+            listening = self.parts.drivers.get(manifest.signals.driver)
+            if listening is not None:
+                listening.check(manifest)
+
     async def _load(self, journey: Journey) -> None:
         capability = journey.capability
         if capability.digest in self._loaded:
@@ -146,7 +156,7 @@ class Kernel:
             if capability.digest in self._loaded:
                 return
             self.parts.registry.recheck(capability)
-            journey.driver.check(capability.manifest)
+            self._check_drivers(journey)
             await self.parts.chassis.load(journey.program)
             try:
                 self.parts.registry.recheck(capability)

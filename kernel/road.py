@@ -92,7 +92,7 @@ async def travel(
 
             await _still_so(journey, planned, decided, undoes)
             async with hearing(journey, planned) as signals:
-                await apply(journey, planned, applied)
+                await apply(journey, planned, applied, signals)
                 if applied.error is not None and not applied.results:
                     raise applied.error
                 if ask.purpose == "dry_run":

@@ -72,7 +72,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Instant = Annotated[str, AfterValidator(_instant)]
 """RFC 3339 in UTC, whole seconds: `2027-11-21T00:00:00Z`."""
 AllowKey = Annotated[str, AfterValidator(_allowed)]
-"""`if://capability/vmix.switcher@1.1.0`"""
+"""`if://capability/vmix.switcher@1.2.0`"""
 PublisherName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Why = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 

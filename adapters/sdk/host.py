@@ -128,6 +128,18 @@ class Host:
             raise RuntimeError("only apply waits; the kernel plans again by itself while a change settles")
         self._answer(await Request({"wait": seconds}), check=True)
 
+    async def news(self, within: float) -> float:
+        """Let time pass until the target tells of a change, at most `within` seconds; the seconds that passed.
+
+        What changed is not said: read it. Where the manifest has no `signals`, or they cannot be had now, all of
+        `within` passes. Only `apply` may wait.
+        """
+        if self._op != "apply":
+            raise RuntimeError("only apply waits; the kernel plans again by itself while a change settles")
+        answer = self._answer(await Request({"wait": within, "news": True}), check=True)
+        passed = answer.value.get("passed_s", within) if isinstance(answer.value, dict) else within
+        return float(passed)
+
     @staticmethod
     def _answer(step: dict[str, Any], check: bool, dry_run: bool = False) -> Answer:
         error = step.get("error")

@@ -13,7 +13,10 @@ from .vmix_state import read_state
 
 DEFAULT_MS = 500
 AFTER_S = 0.3
-"""How long after a transition the preview is set: vMix changes it itself when the transition ends."""
+"""How long after a transition's time the preview is set, where vMix is not heard: it changes the preview itself when
+the transition ends."""
+MOST_LOOKS = 12
+"""How often vMix is asked whether the transition is over, because it told of some change."""
 
 
 class Switcher(Adapter):
@@ -61,4 +64,18 @@ class Switcher(Adapter):
         for change in plan:
             await host.perform(change)
             if "Duration" in change.args:
-                await host.wait(change.args["Duration"] / 1000 + AFTER_S)
+                await _over(host, change)
+
+
+async def _over(host: Host, change: Change) -> None:
+    """Return when the transition is over: when vMix, having told of a change, shows it, or when its time is up."""
+    left = change.args["Duration"] / 1000 + AFTER_S
+    scene, leaving = change.args["Input"], change.inverse.args["Input"] if change.inverse else ""
+    for _ in range(MOST_LOOKS):
+        left -= await host.news(left)
+        if left <= 0:
+            return
+        state = await read_state(host)
+        if (state.program.key, state.preview.key) == (scene, leaving):
+            return
+    await host.wait(left)

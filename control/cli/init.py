@@ -87,7 +87,7 @@ def _next(development: bool) -> list[str]:
     root = "" if development else " --root-key FILE"
     return [
         f"ifctl trust publisher NAME --key BASE64 --pattern 'vmix.*' --why \"…\"{root}",
-        f'ifctl adapter install BUNDLE; ifctl trust allow vmix.switcher@1.1.0 --why "…"{root}',
+        f'ifctl adapter install BUNDLE; ifctl trust allow vmix.switcher@1.2.0 --why "…"{root}',
         'ifctl target add vmix@studio-a VMIX_HOST=… VMIX_PORT=8088 --why "…"',
         'ifctl talent grant --name operator --capability vmix.switcher --why "…"',
         'ifctl capability apply vmix.switcher --scene "Intro" --why "…"',

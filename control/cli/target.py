@@ -244,7 +244,7 @@ def _check_known(house: House, value: Target) -> None:
     manifests = [manifest for manifest in house.manifests() if product_of(manifest.id) == product]
     if not manifests:
         return
-    settings = {name for manifest in manifests for name in manifest.requires.settings}
+    settings = {name for manifest in manifests for name in (*manifest.requires.settings, *manifest.requires.optional)}
     secrets = {name for manifest in manifests for name in manifest.requires.secrets}
     for name in value.settings:
         if name in secrets:

@@ -159,13 +159,13 @@ def publisher(
 def allow(
     shell: Shell, bundle: str, digest: str | None, root_keys: tuple[Path, ...], propose: Path | None, why: str | None
 ) -> None:
-    """Put an installed bundle on the allow-list, by its digest, such as vmix.switcher@1.1.0."""
+    """Put an installed bundle on the allow-list, by its digest, such as vmix.switcher@1.2.0."""
     from infrafabric.kernel.words.names import capability_id
 
     reason = shell.why(why)
     name, at, version = bundle.partition("@")
     if not at or not version:
-        raise FabricError(Code.NAME_INVALID, f"{visible(bundle, 80)!r} is not of the form vmix.switcher@1.1.0")
+        raise FabricError(Code.NAME_INVALID, f"{visible(bundle, 80)!r} is not of the form vmix.switcher@1.2.0")
     capability = capability_id(name)
 
     def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:

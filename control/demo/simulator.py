@@ -91,7 +91,7 @@ class VmixSimulator:
     @property
     def settings(self) -> Mapping[str, str]:
         """The settings of a target that is this simulator."""
-        return {"VMIX_HOST": self.host, "VMIX_PORT": str(self.port)}
+        return {"VMIX_HOST": self.host, "VMIX_PORT": str(self.port), "VMIX_TCP_PORT": str(self.tcp_port)}
 
     @property
     def secrets(self) -> Mapping[str, str]:

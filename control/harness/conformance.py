@@ -98,6 +98,9 @@ def _driver(source: Source, drivers: Mapping[str, Driver], scenario: Scenario) -
     driver = drivers.get(name)
     if driver is not None:
         driver.check(source.manifest)
+        signals = source.manifest.signals
+        if signals is not None and (listening := drivers.get(signals.driver or name)) is not None:
+            listening.check(source.manifest)
     elif scenario.peer is not None:
         raise FabricError(Code.DRIVER_UNKNOWN, f"no driver {name} is loaded")
     return driver

@@ -33,7 +33,7 @@ _MAX_INT = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`{"read", "args"}`, `{"perform"}` or `{"wait"}`."""
+    """`{"read", "args"}`, `{"perform"}`, `{"wait"}` or `{"wait", "news": true}`."""
 
     shape: dict[str, Any]
 
@@ -69,6 +69,9 @@ def parse_step(text: str, op: Op, limits: RunLimits) -> Request | Done:
     return Request(_request(step["request"], op))
 
 
+_WAITS: tuple[dict[str, Any], ...] = ({}, {"news": True})
+
+
 def _request(shape: Any, op: Op) -> dict[str, Any]:
     match shape:
         case {"read": str(name), "args": dict(), **rest} if not rest and 0 < len(name) <= _MAX_NAME:
@@ -77,7 +80,7 @@ def _request(shape: Any, op: Op) -> dict[str, Any]:
             if op == "plan":
                 raise _protocol("it asked to perform a change while planning")
             return dict(shape)
-        case {"wait": int() | float() as seconds, **rest} if not rest and not isinstance(seconds, bool):
+        case {"wait": int() | float() as seconds, **rest} if rest in _WAITS and not isinstance(seconds, bool):
             if op == "plan":
                 raise _protocol("it asked to wait while planning")
             if not 0 <= seconds <= _MAX_WAIT_S:

@@ -121,7 +121,7 @@ class TrustChanged(Body):
     digest: str
     why: str
     change: str
-    """What was done, in words: `allow vmix.switcher@1.1.0 sha256:…`."""
+    """What was done, in words: `allow vmix.switcher@1.2.0 sha256:…`."""
 
 
 class TrustGraced(Body):

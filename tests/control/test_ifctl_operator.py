@@ -22,14 +22,14 @@ CHANGES: list[list[str]] = [
     ["secret", "set", "TOKEN"],
     ["secret", "remove", "TOKEN"],
     ["trust", "publisher", "other", "--key", "own", "--pattern", "obs.*"],
-    ["trust", "allow", "vmix.switcher@1.1.0"],
-    ["trust", "revoke", "vmix.switcher@1.1.0"],
+    ["trust", "allow", "vmix.switcher@1.2.0"],
+    ["trust", "revoke", "vmix.switcher@1.2.0"],
     ["trust", "rotate"],
     ["trust", "renew"],
     ["trust", "roots", "--root", "own", "--threshold", "1"],
     ["trust", "adopt", "proposal.json"],
     ["trust", "grace", "--until", "2099-01-01"],
-    ["adapter", "remove", "vmix.switcher@1.1.0"],
+    ["adapter", "remove", "vmix.switcher@1.2.0"],
     ["witness", "erase", "0"],
     ["witness", "reopen", "example.org/next"],
     ["capability", "apply", "vmix.switcher", "--scene", "Intro"],
@@ -304,7 +304,7 @@ def test_a_trust_set_about_to_expire_is_warned_of(vmix_home: Ifctl) -> None:
 
 def test_what_is_revoked_is_not_usable(vmix_home: Ifctl) -> None:
     assert [row["usable"] for row in vmix_home.ok("capability", "list")["capabilities"]] == [True]
-    vmix_home.ok("trust", "revoke", "vmix.switcher@1.1.0", "--why", "a fault")
+    vmix_home.ok("trust", "revoke", "vmix.switcher@1.2.0", "--why", "a fault")
     (row,) = vmix_home.ok("capability", "list")["capabilities"]
     assert row["reason"]["code"] == Code.DIGEST_REVOKED.value
     assert vmix_home.refused("capability", "plan", "vmix.switcher", "--scene", "x")[1] == Code.DIGEST_REVOKED.value
@@ -327,7 +327,7 @@ def test_the_root_key_rotates_and_the_old_one_signs_no_more(vmix_home: Ifctl) ->
         (["publisher", "other", "--key", "own", "--pattern", "obs.*", "--remove"], 2, Code.USAGE),
         (["allow", "vmix.switcher"], 2, Code.NAME_INVALID),
         (["allow", "vmix.switcher@9.9.9"], 1, Code.CAPABILITY_UNKNOWN),
-        (["allow", "vmix.switcher@1.1.0", "--digest", "sha256:" + "0" * 64], 1, Code.CAPABILITY_UNKNOWN),
+        (["allow", "vmix.switcher@1.2.0", "--digest", "sha256:" + "0" * 64], 1, Code.CAPABILITY_UNKNOWN),
         (["revoke", "obs.scene@1.0.0"], 1, Code.NOT_ALLOWED),
         (["revoke", "sha256:short"], 1, Code.TRUST_INVALID),
         (["revoke", "no key at all"], 1, Code.KEY_INVALID),

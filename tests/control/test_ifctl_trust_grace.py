@@ -44,7 +44,7 @@ def test_what_was_loaded_goes_on_for_a_while(studio: tuple[Ifctl, VmixSimulator]
 
     until = expires + timedelta(days=3)
     given = run.ok(*grace(run, until))
-    assert [one["bundle"] for one in given["covers"]] == ["vmix.switcher@1.1.0"]
+    assert [one["bundle"] for one in given["covers"]] == ["vmix.switcher@1.2.0"]
     (entry,) = run.ok("witness", "query", "--kind", "trust.graced")["entries"]
     assert entry["body"]["why"] == "the root keys are in the bank"
     assert datetime.fromisoformat(entry["body"]["until"]) == until

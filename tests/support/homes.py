@@ -77,7 +77,7 @@ def furnished_template(bare_template: Path, tmp_path_factory: pytest.TempPathFac
     run.ok("trust", "publisher", "acme", "--key", "own", "--pattern", "vmix.*", "--why", "a test")
     run.ok("adapter", "sign", str(VMIX), "--manifest", "switcher.yaml", "--out", str(folder / "bundle"))
     run.ok("adapter", "install", str(folder / "bundle"))
-    run.ok("trust", "allow", "vmix.switcher@1.1.0", "--why", "a test")
+    run.ok("trust", "allow", "vmix.switcher@1.2.0", "--why", "a test")
     settings = ("VMIX_HOST=127.0.0.1", "VMIX_PORT=1", "--allow-address", "loopback")
     run.ok("target", "add", "vmix@studio-a", *settings, "--why", "a test")
     run.ok("talent", "grant", "--name", "operator", "--capability", "vmix.switcher", "--why", "a test")

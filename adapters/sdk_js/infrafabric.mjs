@@ -93,9 +93,11 @@ export class Answer {
 
 /** What `yield` hands to the kernel: exactly one of `read`, `perform`, `wait`. Made by the host. */
 class Request {
-  constructor(shape, check) {
+  constructor(shape, check, given = (answer) => answer) {
     this.shape = shape;
     this.check = check;
+    /** What `yield` gives, from the answer. */
+    this.given = given;
   }
 }
 
@@ -128,6 +130,15 @@ class Host {
   wait(seconds) {
     if (this.#op !== "apply") throw new Error("only apply waits; the kernel plans again while a change settles");
     return new Request({ wait: seconds }, true);
+  }
+
+  /**
+   * Let time pass until the target tells of a change, at most `within` seconds; gives the seconds that passed. What
+   * changed is not said: read it. Where the manifest has no `signals`, all of `within` passes. Only `apply` may wait.
+   */
+  news(within) {
+    if (this.#op !== "apply") throw new Error("only apply waits; the kernel plans again while a change settles");
+    return new Request({ wait: within, news: true }, true, (answer) => answer.value?.passed_s ?? within);
   }
 }
 
@@ -169,15 +180,15 @@ class Run {
 
   /** Go on with what the kernel answered. */
   resume(answer) {
-    const { shape, check } = this.#asked;
+    const { shape, check, given } = this.#asked;
     const refused = answer.error;
     if (refused !== undefined && check) return this.step(() => this.work.throw(new EffectError(refused)));
     if (refused === undefined && "perform" in shape) this.#host.performed.push(shape.perform);
-    const given =
+    const answered =
       refused === undefined
         ? new Answer(answer.ok, { dryRun: this.#host.dryRun && "perform" in shape })
         : new Answer(refused.value ?? {}, { ok: false, code: refused.code, problem: refused.message });
-    return this.step(() => this.work.next(given));
+    return this.step(() => this.work.next(given(answered)));
   }
 
   step(advance) {

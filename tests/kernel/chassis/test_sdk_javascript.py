@@ -66,6 +66,8 @@ export const { start, resume } = adapter({
       if (said !== dryRun) throw new Error("the answer says otherwise");
     }
     yield host.wait(0.5);
+    const passed = yield host.news(2);
+    if (passed !== 2 && passed !== 0.25) throw new Error(`${passed} s passed`);
   },
 });
 """
@@ -115,6 +117,7 @@ async def test_an_answer_without_a_body_is_its_value(sandbox: Chassis, tries: Pr
     assert said == [{"sceneName": "a"}, "the answer has no body; see Answer.value"]
 
 
+WAITS = [{"wait": 0.5}, {"wait": 2, "news": True}]
 ERROR = {"code": "IF_ERR_TARGET_STATUS", "message": "503 of /state", "value": {"status": 503}}
 
 
@@ -164,8 +167,15 @@ async def test_apply_orders_and_waits_and_a_dry_run_says_so(sandbox: Chassis, tr
     argument = {"plan": made.as_json(), "intent": {}, "dry_run": dry_run}
     world = World()
     run = await sandbox.run(tries, "apply", argument, seed=1, perform=world.answer)
-    assert world.asked == [{"perform": "change-2"}, {"perform": "change-1"}, {"wait": 0.5}]
+    assert world.asked == [{"perform": "change-2"}, {"perform": "change-1"}, *WAITS]
     assert run.done == {"performed": ["change-2", "change-1"]}
+
+
+async def test_news_say_how_long_they_took(sandbox: Chassis, tries: Program) -> None:
+    argument = {"plan": Plan().as_json(), "intent": {}, "dry_run": False}
+    world = World({"passed_s": 0.25})
+    await sandbox.run(tries, "apply", argument, seed=1, perform=world.answer)
+    assert world.asked == WAITS
 
 
 async def test_what_the_target_did_not_take_is_not_among_the_performed(sandbox: Chassis, tries: Program) -> None:

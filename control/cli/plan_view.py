@@ -29,6 +29,8 @@ __all__ = ["show_plan", "signed_effects"]
 VALUE_CAP = 160
 REQUEST_CAP = 400
 NAME_CAP = 60
+ALIGNED = 40
+"""Names up to this length are padded to the longest of them."""
 MOST_LINES = 40
 """Attributes shown of one change."""
 MOST_KEPT = 5
@@ -100,7 +102,7 @@ def _show_change(console: Console, change: Change, request: str, effect: Effect 
 
     room = max(console.width - INDENT, 1)
     names = [_path(line.path) for line in found.lines[:MOST_LINES]]
-    width = max((len(name) for name in names if len(name) <= NAME_CAP // 2), default=0)
+    width = max((len(name) for name in names if len(name) <= ALIGNED), default=0)
     for line, name in zip(found.lines, names, strict=False):
         for row in _rows(line, name.ljust(width), room, plain=plain):
             inside(row)

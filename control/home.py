@@ -3,6 +3,7 @@
     HOME/
       home.json           format version, kind (development or production), the log's origin
       infrafabric.toml    settings (docs/settings.md)
+      health.json         how targets were last found; may be deleted
       lock                taken by the one kernel that has the home open
       keys/               private keys, a file each
       vault/              secrets, one age-format file

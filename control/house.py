@@ -129,6 +129,9 @@ class House:
         """The manifests of all installed bundles, allowed or not."""
         return [row.manifest for row in self.registry.list() if row.manifest is not None]
 
+    def target_names(self) -> list[str]:
+        return [name for name, _ in self.authority.scan("target")]
+
     def now(self) -> datetime:
         """The time by which trust sets and graces are judged."""
         return _now()

@@ -135,28 +135,34 @@ def set_(
         )
         _check_known(house, value)
         await house.record(house.operator(shell.trace).target(value, reason))
+        _forget_health(house, name)
         return value
 
     _done(shell, operating(shell, work), "set")
 
 
 @target.add_command
-@command("list", short_help="All targets and their settings.")
-def list_(shell: Shell) -> None:
-    """List the targets with their settings. Secrets are shown as references, never as values."""
-    rows = look(shell, lambda house: [dict(value) for _, value in house.authority.scan("target")])
+@command("list", short_help="All targets, their settings and health.")
+@click.option("--check", is_flag=True, help="Reach each target now; nothing is asked of it and nothing altered.")
+def list_(shell: Shell, check: bool) -> None:
+    """List the targets with their settings and how they were last found. Secrets are shown as references.
+
+    Health is as the last kernel noted it; --check connects to each target, all at once, for at most 5 seconds each.
+    """
+    rows = operating(shell, _reach_all) if check else look(shell, _known)
 
     def render(console: Console) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table("target", "settings", "secrets", "allowed addresses")
+        table = Table("target", "settings", "secrets", "allowed addresses", "health")
         for row in rows:
             table.add_row(
                 Text(row["name"]),
                 Text(_lines(row.get("settings", {}))),
                 Text(_lines(row.get("secrets", {}))),
                 Text(", ".join(row.get("allow_addresses", ())) or "public, private"),
+                Text(_health(row["health"])),
             )
         console.print(table if rows else "no targets yet; `ifctl target add` makes one")
 
@@ -182,6 +188,7 @@ def remove(shell: Shell, name: str, why: str | None) -> None:
         operator = house.operator(shell.trace)
         revoked = [operator.grant(grant, reason, "revoked") for grant in grants]
         await house.record(*revoked, operator.target(value, reason, "removed"))
+        _forget_health(house, name)
         return value, grants
 
     value, grants = operating(shell, work)
@@ -193,6 +200,51 @@ def remove(shell: Shell, name: str, why: str | None) -> None:
             console.print(f"  revoked: {grant.talent} {grant.capability.rpartition('/')[2]}", soft_wrap=True)
 
     shell.result(shape, render)
+
+
+def _known(house: House) -> list[dict[str, Any]]:
+    """The targets, each with its noted health; null where none is noted."""
+    from infrafabric.control.health import known_health
+
+    seen = known_health(house.home.root)
+    rows = []
+    for name, value in house.authority.scan("target"):
+        health = seen.get(name)
+        rows.append({**value, "health": None if health is None else health.as_json()})
+    return rows
+
+
+async def _reach_all(house: House) -> list[dict[str, Any]]:
+    from infrafabric.control.health import check_targets, note_health
+    from infrafabric.control.starting import load_drivers, load_plugins
+
+    drivers = load_drivers(load_plugins(house.settings.extensions), house.settings.drivers, house.redactor)
+    try:
+        found = await check_targets(house, drivers)
+    finally:
+        for driver in drivers.values():
+            await driver.close()
+    note_health(house.home.root, found, house.target_names())
+    return _known(house)
+
+
+def _forget_health(house: House, name: str) -> None:
+    from infrafabric.control.health import forget_health
+
+    forget_health(house.home.root, name)
+
+
+def _health(seen: Mapping[str, Any] | None) -> str:
+    """A target's health in a few words: how it is, how quick, and since when that is known."""
+    if seen is None:
+        return "not tried"
+    parts = [str(seen["state"])]
+    if seen["state"] == "up" and seen["latency_ms"] is not None:
+        parts.append(f"{seen['latency_ms']:.3g} ms")
+    if seen["reconnects"]:
+        parts.append(f"{seen['reconnects']} reconnects")
+    detail = f"\n{visible(seen['detail'], 200)}" if seen["detail"] else ""
+    return f"{', '.join(parts)}  {visible(seen['at'], 40)}{detail}"
 
 
 def _target(**members: Any) -> Target:

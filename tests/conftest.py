@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ("foreign_guests", "homes", "http_peer", "lasting_peers", "press", "sandbox", "world")
+pytest_plugins = (
+    "foreign_guests",
+    "homeassistant_house",
+    "homes",
+    "http_peer",
+    "lasting_peers",
+    "obs_peer",
+    "press",
+    "sandbox",
+    "world",
+)
 
 
 @pytest.fixture(scope="session")

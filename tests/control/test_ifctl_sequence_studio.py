@@ -7,6 +7,7 @@ installed the story is skipped; tests/peers has what installs them.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -196,3 +197,22 @@ def test_a_peer_that_dies_is_named_and_the_others_still_taken_back(studio: Studi
     assert set(problems) == {"title", "record"}
     assert studio.house.snapshot() == before["house"]
     assert studio.vmix.snapshot() == before["vmix"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("peer", ["obs", "house"])
+def test_another_hand_is_seen_at_once_where_the_peer_tells_of_it(studio: Studio, peer: str) -> None:
+    wanted = {
+        "obs": ("obs.scene", "--scene", "Intro"),
+        "house": ("homeassistant.entity", "--entities", "light.kitchen_lights", "--state", "on"),
+    }[peer]
+    with studio.run.process("watch", *wanted, "--every", "1h", "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "in_sync"
+        if peer == "obs":
+            studio.obs.call("SetCurrentProgramScene", sceneName="Outro")
+        else:
+            studio.house.call("light.turn_off", entity_id="light.kitchen_lights")
+        assert json.loads(process.stdout.readline())["event"] == "drift"  # an hour before the clock would have looked
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0

@@ -278,6 +278,22 @@ async def test_a_desk_that_goes_away_and_comes_back_is_told_twice(vmix_home: Ifc
     assert [event.news for event in events] == [News.DRIFT, News.UNREACHABLE, News.RECOVERED, News.DRIFT]
 
 
+async def test_what_the_desk_tells_of_itself_is_looked_at_at_once(vmix_home: Ifctl) -> None:
+    async with VmixSimulator() as vmix:
+        tally = ("target", "set", "vmix@studio-a", f"VMIX_TCP_PORT={vmix.tcp_port}", "--why", "a test")
+        await asyncio.to_thread(vmix_home.ok, *tally)
+        async with await opened(vmix_home, vmix) as house:
+
+            def until(news: list[News]) -> bool:
+                if news == [News.DRIFT]:
+                    asyncio.get_running_loop().call_later(0.2, lambda: vmix.by_hand("CutDirect", Input="3"))
+                return news == [News.DRIFT, News.IN_SYNC]
+
+            events = await watched(house, until, pace=Pace(every_s=3_600))
+        assert [event.news for event in events] == [News.DRIFT, News.IN_SYNC]
+        assert len([request for request in vmix.requests if request.door == "http"]) < 10
+
+
 async def test_two_hands_on_one_scene_do_not_fight_for_ever(vmix_home: Ifctl) -> None:
     async with VmixSimulator() as vmix, await opened(vmix_home, vmix) as house:
 

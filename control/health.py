@@ -10,8 +10,8 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +26,12 @@ from infrafabric.kernel.words.things import Target
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["CHECK_S", "Seen", "check_targets", "forget_health", "known_health", "note_drivers", "note_health"]
+__all__ = ["CHECK_S", "Seen", "check_targets", "forget_health", "known_health", "note_drivers", "note_health", "noting"]
 
 CHECK_S = 5.0
 """How long reaching one target may take."""
+NOTE_S = 5.0
+"""How often a running kernel looks whether there is something new to note."""
 MAX_FILE = 1 << 20
 _STATES = ("up", "connecting", "down", "refused")
 _WORST = {"refused": 3, "down": 2, "connecting": 1, "up": 0}
@@ -82,6 +84,29 @@ def note_drivers(root: Path, drivers: Iterable[Driver], targets: Iterable[str]) 
             elif known is not health and not known.detail:
                 best[name] = replace(known, detail=health.detail)
     note_health(root, {name: Seen.now(health) for name, health in best.items()}, targets)
+
+
+@asynccontextmanager
+async def noting(root: Path, drivers: Sequence[Driver], targets: Callable[[], Iterable[str]]) -> AsyncIterator[None]:
+    """Keep the home's note while a kernel runs: every few seconds where something changed, and at the end."""
+    task = asyncio.create_task(_keep_noting(root, drivers, targets))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        note_drivers(root, drivers, targets())
+
+
+async def _keep_noting(root: Path, drivers: Sequence[Driver], targets: Callable[[], Iterable[str]]) -> None:
+    noted: object = []
+    while True:
+        await asyncio.sleep(NOTE_S)
+        found = [(name, one.state, one.detail, one.reconnects) for d in drivers for name, one in d.health().items()]
+        if found != noted:
+            noted = found
+            note_drivers(root, drivers, targets())
 
 
 def note_health(root: Path, found: Mapping[str, Seen], targets: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 import infrafabric
-from infrafabric.control.health import note_drivers
+from infrafabric.control.health import noting
 from infrafabric.control.home import Home
 from infrafabric.control.settings import Settings, core_count
 from infrafabric.kernel.chassis.chassis import Chassis
@@ -49,7 +49,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     drivers = load_drivers(plugins, house.settings.drivers, house.redactor)
     for driver in drivers.values():
         stack.push_async_callback(driver.close)
-    stack.callback(lambda: note_drivers(house.home.root, drivers.values(), house.target_names()))
+    await stack.enter_async_context(noting(house.home.root, tuple(drivers.values()), house.target_names))
     parts = Parts(
         registry=house.registry,
         guard=GrantGuard(house.authority),

@@ -18,7 +18,7 @@ from homes import Ifctl
 from lasting_peers import EXAMPLES, TOKEN, House
 
 from infrafabric.control.demo.simulator import VmixSimulator
-from infrafabric.control.health import Seen, forget_health, known_health, note_drivers, note_health
+from infrafabric.control.health import Seen, forget_health, known_health, note_drivers, note_health, noting
 from infrafabric.kernel.ports import Driver, Health
 
 LAMPS = "from infrafabric.adapters.sdk import Adapter\n\n\nclass Lamps(Adapter):\n    pass\n"
@@ -195,14 +195,31 @@ def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
     assert known_health(tmp_path / "gone") == {}
 
 
+class Told:
+    """As much of a driver as a note is made from."""
+
+    def __init__(self, found: Health) -> None:
+        self.found = found
+
+    def health(self) -> dict[str, Health]:
+        return {"a@b": self.found}
+
+
+async def test_a_running_kernel_notes_what_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infrafabric.control.health.NOTE_S", 0.01)
+    told = Told(Health("up"))
+    drivers: list[Any] = [told]
+    async with noting(tmp_path, drivers, lambda: ["a@b"]):
+        for state in ("up", "refused", "down"):
+            told.found = Health(state)
+            async with asyncio.timeout(5):
+                while "a@b" not in known_health(tmp_path) or known_health(tmp_path)["a@b"].state != state:
+                    await asyncio.sleep(0.01)
+        told.found = Health("up")
+    assert known_health(tmp_path)["a@b"].state == "up", "the last word is at the end"
+
+
 def test_a_target_that_one_driver_reached_is_up(tmp_path: Path) -> None:
-    class Told:
-        def __init__(self, found: Health) -> None:
-            self.found = found
-
-        def health(self) -> dict[str, Health]:
-            return {"a@b": self.found}
-
     drivers: list[Any] = [Told(Health("up", "", 2.0)), Told(Health("down", "no port"))]
     for order in (drivers, drivers[::-1]):
         told: list[Driver] = order

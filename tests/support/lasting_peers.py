@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,13 @@ class House:
         """Instead of the opening."""
         self.open: dict[ServerConnection, list[int]] = {}
         """Connections that were let in, and the ids of their subscriptions."""
+        self.tls: ssl.SSLContext | None = None
         self._server: Server | None = None
 
     async def start(self) -> None:
-        self._server = await serve(self._serve, "127.0.0.1", self.port, compression=None, max_size=1 << 20)
+        self._server = await serve(
+            self._serve, "127.0.0.1", self.port, ssl=self.tls, compression=None, max_size=1 << 20
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -146,11 +150,12 @@ class Matrix:
         """The answer to a line after the login; None: as a matrix answers. b"" is no answer."""
         self.after: Callable[[str, asyncio.StreamWriter], Awaitable[None]] | None = None
         self.subscribers: set[asyncio.StreamWriter] = set()
+        self.tls: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -101,6 +101,7 @@ class Supervision:
     def opened(self, now: float) -> None:
         assert self.state == "opening"
         self.state = "open"
+        self._asked = False
         self.openings += 1
         self._opened_at = now
         self._tries = self._refusals = 0

@@ -15,6 +15,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,11 @@ __all__ = ["ComponentCache", "cpu_identity"]
 KEEP = 64
 """Files that stay; the least recently used beyond that go. One is as large as 40 MB, most are far smaller."""
 COMPILE_TIMEOUT_S = 300.0
+COMPILE_CPU_S = 120
+"""Of all cores together, for a publisher's component; one of JavaScript takes 2 to 4 s of it. The component of python/1
+is the project's own, takes 5 to 15 s, and may take ten times as much as a publisher's."""
 _IMPORTS, _INVALID = 3, 4  # exit codes of compiler.py, which cannot be imported here without wasmtime
+_EXHAUSTED = frozenset(-getattr(signal, name) for name in ("SIGXCPU", "SIGABRT") if hasattr(signal, name))
 _CHUNK = 1 << 20
 
 
@@ -124,6 +129,7 @@ async def _compile(wasm: bytes, runtime: str) -> bytes:
         "-m",
         "infrafabric.kernel.chassis.compiler",
         runtime,
+        str(COMPILE_CPU_S * (10 if runtime == "python/1" else 1)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -143,6 +149,11 @@ async def _compile(wasm: bytes, runtime: str) -> bytes:
         raise FabricError(Code.SANDBOX_IMPORTS, f"the component may not be run: {said}")
     if process.returncode == _INVALID:
         raise FabricError(Code.ENTRYPOINT_INVALID, f"the component cannot be run: {said}")
+    if process.returncode in _EXHAUSTED:
+        raise FabricError(
+            Code.ENTRYPOINT_INVALID,
+            f"the component cannot be compiled in {COMPILE_CPU_S} s of CPU time and the memory that there is for it",
+        )
     if process.returncode != 0 or not native:
         raise FabricError(
             Code.SANDBOX_UNAVAILABLE, f"the component's compiler ended with {process.returncode}: {said or 'silently'}"

@@ -32,7 +32,6 @@ Purpose = Literal["plan", "dry_run", "apply"]
 
 PATIENCE_S = 60.0
 """How long one step waits in all for a rate limit: longer lists than a manifest's burst must not fail for it."""
-MAX_WHY = 1_000
 
 _WELL = frozenset({Outcome.CONVERGED, Outcome.DONE, Outcome.PLANNED, Outcome.DRY_RUN})
 
@@ -135,6 +134,7 @@ class Sequence:
                 await self._take(taken, "plan")
             if self.failed is not None:
                 return
+            self.taken = [Taken(step) for step in self.steps.steps]
         for taken in self.taken:
             await self._take(taken, "apply")
             if taken.error is not None:
@@ -160,7 +160,7 @@ class Sequence:
 
     async def _take_back(self) -> None:
         assert self.failed is not None
-        why = f"{self.why}: taken back, since step {self.failed.step.id} did not end well"[:MAX_WHY]
+        why = f"{self.why}: taken back, since step {self.failed.step.id} did not end well"
         for taken in reversed(self.taken):
             if taken.wrote and self._stops < 2:
                 await self._undo(taken, why)
@@ -179,12 +179,11 @@ class Sequence:
 
 def ask_of(step: Step, talent: str, why: str, trace: str, purpose: Purpose, expect: str = "") -> Ask:
     """The ask that a step stands for."""
-    reason = f"{why}: {step.why}" if step.why else why
     return Ask(
         capability=step.capability,
         talent=talent,
         intent=step.intent,
-        why=reason[:MAX_WHY],
+        why=f"{why}: {step.why}" if step.why else why,
         purpose=purpose,
         target=step.on,
         trace=trace,

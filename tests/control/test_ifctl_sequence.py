@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from homes import Ifctl
+from world import World
 
 from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.kernel.errors import Code
@@ -191,6 +193,10 @@ def test_planning_first_finds_a_refusal_before_anything_is_done(show_studio: Stu
     assert vmix.writes() == []
     answer = ran(run, written(MUSIC, TAG), "--plan-first", "--why", "x")
     assert answer["outcome"] == "done"
+    vmix.faults.ignore = {"CutDirect"}
+    late = {"id": "late", "capability": "vmix.output", "intent": {"recording": True}}
+    answer = ran(run, written(OPENER, late), "--plan-first", "--why", "x")
+    assert (answer["failed"], answer["steps"][1]["begun"], answer["steps"][1]["report"]) == ("opener", False, None)
 
 
 # --- wrong lists
@@ -322,3 +328,30 @@ def test_stopped_twice_it_leaves_what_was_done(show_studio: Studio, tmp_path: Pa
     assert process.returncode == 130
     assert (answer["outcome"], answer["stays"], undone(answer)["music"]) == ("failed", ["music"], None)
     assert len(vmix.writes()) == 1
+
+
+# --- states and events in one list
+
+
+LAMP = {"id": "lamp", "capability": "house.lamps", "intent": {"lamps": {"hall": True}}}
+BELL = {"id": "bell", "capability": "house.bell", "intent": {"tone": "low"}}
+CELLAR = {"id": "cellar", "capability": "house.lamps", "intent": {"lamps": {"cellar": True}}}
+
+
+async def test_an_event_is_taken_back_by_its_inverse(world: World) -> None:
+    run = Ifctl(world.home.root)
+    answer = await asyncio.to_thread(ran, run, written(LAMP, BELL, CELLAR), "--why", "x")
+    assert (answer["outcome"], answer["stays"]) == ("undone", [])
+    assert undone(answer) == {"lamp": "undone", "bell": "undone", "cellar": None}
+    assert world.peer.writes == ["POST /lamps/hall", "POST /bell", "DELETE /rings/ring_1", "POST /lamps/hall"]
+    assert (world.peer.rings, world.peer.lamps["hall"]) == ({}, False)
+
+
+async def test_an_event_in_doubt_stays_and_is_said_to(world: World) -> None:
+    run = Ifctl(world.home.root)
+    world.peer.hang_up = True
+    answer = await asyncio.to_thread(ran, run, written(BELL, LAMP), "--why", "x")
+    assert (answer["outcome"], answer["failed"], answer["stays"]) == ("failed", "bell", ["bell"])
+    assert answer["steps"][0]["report"]["outcome"] == "in_doubt"
+    assert answer["steps"][0]["undo_error"]["code"] == Code.UNDO_IMPOSSIBLE.value
+    assert world.peer.writes == ["POST /bell"]

@@ -33,8 +33,7 @@ def steps(climate: Entity, wish: Mapping[str, Any]) -> list[Step]:
     if mode is not None:
         climate.choose(mode, "hvac_modes", "mode")
         if climate.state != mode:
-            found.append(Step("climate_mode", {"hvac_mode": mode}, before={"hvac_mode": climate.state},
-                              after={"hvac_mode": mode}, inverse=("climate_mode", {"hvac_mode": climate.state})))  # fmt: skip
+            found.append(_set("climate_mode", {"hvac_mode": mode}, {"hvac_mode": climate.state}))
     for field, (effect, feature, choices) in CHOICES.items():
         if field not in wish:
             continue

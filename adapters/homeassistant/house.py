@@ -73,7 +73,7 @@ class Entity:
             raise Refuse(f"{self.id} ({self.name}) cannot do that: it has no {what}")
 
     def within(self, value: float, low: float | None, high: float | None, what: str) -> None:
-        """Refuse what lies outside the entity's own bounds, which Home Assistant would clamp or answer with an error."""
+        """Refuse what lies outside the entity's own bounds, which Home Assistant would clamp or deny."""
         if (low is not None and value < low) or (high is not None and value > high):
             raise Refuse(f"{self.id} takes a {what} from {_shown(low)} to {_shown(high)}, not {_shown(value)}")
 

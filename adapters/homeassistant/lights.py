@@ -77,7 +77,7 @@ def _args(light: Entity, wish: Mapping[str, Any]) -> dict[str, Any]:
     if "brightness" in wish or "brightness_pct" in wish:
         if not modes - {"onoff", "unknown"}:
             raise Refuse(f"{light.id} ({light.name}) cannot be dimmed: it only goes on and off")
-        args["brightness"] = wish["brightness"] if "brightness" in wish else round(wish["brightness_pct"] * 2.55)
+        args["brightness"] = wish["brightness"] if "brightness" in wish else round(255 * wish["brightness_pct"] / 100)
     colors = [name for name in COLORS if name in wish]
     if len(colors) > 1:
         raise Refuse(f"a light has one colour: give {' or '.join(colors)}, not both")

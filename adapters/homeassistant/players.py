@@ -69,8 +69,10 @@ def steps(player: Entity, wish: Mapping[str, Any]) -> list[Step]:
             inverse: tuple[str, Mapping[str, Any]] | None = (effect, {argument: now}) if known else None
             if off:
                 inverse = ("media_off", {})
-            found.append(Step(effect, {argument: wish[field]}, before={field: now} if known else {"state": player.state},
-                              after={field: wish[field]}, inverse=inverse))  # fmt: skip
+            before = {field: now} if known else {"state": player.state}
+            found.append(
+                Step(effect, {argument: wish[field]}, before=before, after={field: wish[field]}, inverse=inverse)
+            )
     if state is not None and not _is(player, state) and not (found and off and state == "on"):
         found.append(_act(player, state))
     return found

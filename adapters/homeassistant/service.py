@@ -17,8 +17,8 @@ from .house import listed, read_house
 KNOWN = (
     "light", "switch", "fan", "media_player", "climate", "humidifier", "water_heater", "vacuum", "remote", "siren",
     "camera", "input_boolean", "input_number", "input_select", "input_text", "input_datetime", "input_button", "button",
-    "number", "select", "text", "date", "time", "datetime", "counter", "timer", "schedule", "todo", "calendar", "notify",
-    "tts", "persistent_notification", "weather", "logbook",
+    "number", "select", "text", "date", "time", "datetime", "counter", "timer", "schedule", "todo", "calendar",
+    "notify", "tts", "persistent_notification", "weather", "logbook",
 )  # fmt: skip
 """Domains of the effect `call`."""
 ELSEWHERE = frozenset({"tts", "notify", "persistent_notification", "logbook"})

@@ -18,8 +18,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +218,8 @@ def lamps() -> str:
             f"        friendly_name: Lamp {number}",
             f"        value_template: \"{{{{ states('{level}') | int(0) > 0 }}}}\"",
             f"        level_template: \"{{{{ states('{level}') | int(0) }}}}\"",
-            f"        turn_on: {{service: input_number.set_value, target: {{entity_id: {level}}}, data: {{value: 255}}}}",
-            f"        turn_off: {{service: input_number.set_value, target: {{entity_id: {level}}}, data: {{value: 0}}}}",
+            f"        turn_on: {{service: input_number.set_value, data: {{entity_id: {level}, value: 255}}}}",
+            f"        turn_off: {{service: input_number.set_value, data: {{entity_id: {level}, value: 0}}}}",
             f"        set_level: {{service: input_number.set_value, target: {{entity_id: {level}}},"
             ' data: {value: "{{ brightness }}"}}',
         ]
@@ -235,9 +235,20 @@ def _free_port() -> int:
 _idle: list[HomeAssistant] = []
 
 
+@contextmanager
+def lend(house: HomeAssistant) -> Iterator[None]:
+    """Let `peer` use a running one meanwhile; it is put back to its beginnings at the end."""
+    _idle.append(house)
+    try:
+        yield
+    finally:
+        _idle.remove(house)
+        house.reset()
+
+
 @asynccontextmanager
 async def peer() -> AsyncIterator[HomeAssistant]:
-    """A Home Assistant as it was at its beginning, which nobody else uses meanwhile; they last as long as the process."""
+    """A Home Assistant as it was at its beginning, for one user at a time; they last as long as the process."""
     if _idle:
         house = _idle.pop()
         await asyncio.to_thread(house.reset)

@@ -24,8 +24,20 @@ _COMPONENT_LAYER = b"\x01\x00"
 def count_memories(wasm: bytes) -> int:
     """Memories that the modules in `wasm` declare, at least 1. `wasm` is a component that was compiled before.
 
-    Raises IF_ERR_ENTRYPOINT_INVALID where there are too many to run it.
+    Raises IF_ERR_ENTRYPOINT_INVALID where there are too many to run it, or it is no component after all.
     """
+    try:
+        count = _count(wasm)
+    except IndexError:
+        raise FabricError(Code.ENTRYPOINT_INVALID, "the component ends within a section") from None
+    if count > MOST_MEMORIES:
+        raise FabricError(
+            Code.ENTRYPOINT_INVALID, f"the component declares {count} memories where {MOST_MEMORIES} are taken"
+        )
+    return max(1, count)
+
+
+def _count(wasm: bytes) -> int:
     count = sections = 0
     ends = [(_HEAD, len(wasm), True)]
     while ends:
@@ -41,20 +53,16 @@ def count_memories(wasm: bytes) -> int:
                 ends.append((body + _HEAD, place, wasm[body + 6 : body + _HEAD] == _COMPONENT_LAYER))
             elif not is_component and kind == _MEMORIES:
                 count += _number(wasm, body)[0]
-    if count > MOST_MEMORIES:
-        raise FabricError(
-            Code.ENTRYPOINT_INVALID, f"the component declares {count} memories where {MOST_MEMORIES} are taken"
-        )
-    return max(1, count)
+    return count
 
 
 def _number(wasm: bytes, place: int) -> tuple[int, int]:
-    """An unsigned LEB128 number, and where it ends."""
-    value = shift = 0
-    while True:
+    """An unsigned LEB128 number of 32 bits, and where it ends."""
+    value = 0
+    for shift in range(0, 35, 7):
         byte = wasm[place]
         place += 1
         value |= (byte & 0x7F) << shift
-        shift += 7
         if byte < 0x80:
             return value, place
+    raise FabricError(Code.ENTRYPOINT_INVALID, "the component has a number of more than 32 bits")

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from infrafabric.control.harness import Report, Verdict, check
+from infrafabric.control.harness.sandboxed import play_sandboxed
 from infrafabric.kernel.chassis import Chassis
+from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.hooks import DriverContext
 from infrafabric.kernel.ports import Driver
 from infrafabric.transports.http.driver import HttpDriver
@@ -19,6 +21,7 @@ WRITING = {
     "dry-run-writes-nothing", "converges", "observed-told", "inverse-restores", "repeatable", "refused",
     "effects-reached",
 }  # fmt: skip
+KEY = '"0c9ac6e0-e27c-59ac-bb88-2d6f6b5b78f0"'
 READING = WRITING - {"converges", "observed-told", "inverse-restores", "repeatable"}
 
 
@@ -117,3 +120,14 @@ async def test_a_component_that_breaks_a_promise_is_found(
     (folder / "external.wasm").write_bytes(wasm.replace(old.encode(), new.ljust(len(old)).encode()))
     report = await check(folder, "external.yaml", drivers=drivers, chassis=sandbox)
     assert rule in {finding.rule for finding in report.failures}, report.failures
+
+
+async def test_a_component_is_played_on_recorded_answers(javascript_folder: Path, sandbox: Chassis) -> None:
+    document = '<vmix><input key="k" number="1" title="A &amp; B"><text name="H">x</text></input></vmix>'
+    intent = {"input": "A & B", "texts": {"H": "y"}}
+    keyed = {"state": document.replace('"k"', KEY)}
+    played = await play_sandboxed(sandbox, javascript_folder, "title.yaml", intent, keyed)
+    assert [dict(change.args) for change in played.plan] == [{"Input": KEY[1:-1], "SelectedName": "H", "Value": "y"}]
+    assert played.requests == ({"read": "state", "args": {}},)
+    with pytest.raises(FabricError, match="IF_ERR_EFFECT_ARGUMENT"):  # a key that the manifest's pattern does not take
+        await play_sandboxed(sandbox, javascript_folder, "title.yaml", intent, {"state": document})

@@ -176,11 +176,10 @@ def test_what_the_settings_name_and_is_not_there_stops_the_start(vmix_home: Ifct
 
 def test_an_extension_offers_a_driver_and_two_may_not_offer_the_same() -> None:
     from infrafabric.transports.extension import SHIPPED, Offer
-    from infrafabric.transports.http.driver import HttpDriver
 
     plugins = load_plugins(())
     assert set(load_drivers(plugins, Settings().drivers, SecretRedactor())) == {offer.name for offer in SHIPPED}
-    plugins.register(Offer("http", HttpDriver), name="twin")
+    plugins.register(Offer("http", "infrafabric.transports.http.driver:HttpDriver"), name="twin")
     with pytest.raises(FabricError) as refused:
         load_drivers(plugins, {}, SecretRedactor())
     assert refused.value.code == Code.SETTINGS_INVALID

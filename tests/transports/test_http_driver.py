@@ -260,7 +260,7 @@ async def test_the_plugin_offers_the_driver(http_rig: Any) -> None:
     plugins = manager()
     [http] = [offer for offer in SHIPPED if offer.name == "http"]
     plugins.register(http)
-    [offered] = plugins.hook.drivers(context=DriverContext(http_rig.redactor, {}))
+    [offered] = plugins.hook.drivers(context=DriverContext(http_rig.redactor, {"keepalive_s": 2}))
     assert offered == {"http": ANY}
     assert isinstance(offered["http"], HttpDriver)
 

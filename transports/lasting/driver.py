@@ -23,19 +23,20 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic
 
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hooks import DriverContext
 from infrafabric.kernel.ports import Answer, DriverCall, Health, Signals
-from infrafabric.kernel.words.manifest import Effect, Manifest
+from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import Target
 from infrafabric.transports.address import Pin, Pins, Resolver, resolve_name
 from infrafabric.transports.endpoint import Base, Endpoint, compile_base
 from infrafabric.transports.jsonanswer import seen
+from infrafabric.transports.lasting.called import Called, Exchanged, O, Opening, T
 from infrafabric.transports.lasting.link import Course, Link
-from infrafabric.transports.lasting.listening import Subscribing, listen
+from infrafabric.transports.lasting.listening import Listening, Subscribing, listen
 from infrafabric.transports.lasting.wire import OnEnd, OnEvent, Wire
 from infrafabric.transports.places import show
 from infrafabric.transports.tls import Tls
@@ -45,57 +46,6 @@ __all__ = ["Called", "Exchanged", "LastingDriver", "Opening"]
 MAX_COMPILED = 256
 MAX_SHOWN = 2_000
 MAX_PROBLEM = 300
-
-
-class Opening(Protocol):
-    """A compiled `connection`: how a connection is opened and spoken on."""
-
-    @property
-    def key(self) -> str:
-        """The same for equal specs: those share a connection."""
-        ...
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """The secrets that opening takes."""
-        ...
-
-    @property
-    def settings(self) -> frozenset[str]:
-        """The settings that opening takes, beside those of the base."""
-        ...
-
-
-O = TypeVar("O", bound=Opening)  # noqa: E741
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """What came of a call, before it is redacted and bounded."""
-
-    value: Mapping[str, Any]
-    ok: bool = True
-    problem: str = ""
-    """What the peer says is wrong, in its own words."""
-    conclusive: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Called(Generic[T]):
-    """A call on its way: its template, the connection to ask it on, and how far it has come."""
-
-    call: DriverCall
-    effect: Effect
-    template: T
-    secrets: Mapping[str, str]
-    link: Link
-    course: Course
-
-    @property
-    def sure(self) -> bool:
-        """Whether it must not be sent on a connection that may be dead: a write that must not be sent twice."""
-        return not (self.effect.is_read or self.effect.repeatable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +96,7 @@ class LastingDriver(ABC, Generic[O, T]):
         self, opening: O, pin: Pin, target: Target, secrets: Mapping[str, str], limit: int,
         on_event: OnEvent, on_end: OnEnd, deadline: float,
     ) -> Wire:  # fmt: skip
-        """Connect and be let in; see `link.Dial`. `limit` is the largest message in bytes, `self.tls(pin)` the TLS
+        """Connect and be let in; see `wire.Dial`. `limit` is the largest message in bytes, `self.tls(pin)` the TLS
         context or None."""
 
     @abstractmethod
@@ -244,7 +194,14 @@ class LastingDriver(ABC, Generic[O, T]):
         spoken = self._speak(manifest, signals=True)
         if not (spoken.base.settings | spoken.opening.settings) <= target.settings.keys():
             return None
-        return self._listen(spoken, target, secrets)
+        subscribing = spoken.subscribing
+        assert subscribing is not None
+        limit = _limit(manifest.limits.timeout_s, target)
+
+        async def entering() -> AbstractAsyncContextManager[Signals]:
+            return listen(await self._link(spoken, target, secrets), target.name, subscribing, limit)
+
+        return Listening(entering, self._clean)
 
     def health(self) -> Mapping[str, Health]:
         found = dict(self._failed)
@@ -323,11 +280,6 @@ class LastingDriver(ABC, Generic[O, T]):
             self._failed[target.name] = Health("down", _line(self.redactor.redact(error.message)))
             raise
 
-    def _listen(
-        self, spoken: _Spoken[O, T], target: Target, secrets: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[Signals]:
-        return _Listening(self, spoken, target, secrets)
-
     def _speak(self, manifest: Manifest, *, signals: bool = False) -> _Spoken[O, T]:
         """Compiled once for as long as the manifest is in use; holding it keeps its id from being another's."""
         spoken = self._compiled.get((id(manifest), signals))
@@ -363,38 +315,6 @@ class LastingDriver(ABC, Generic[O, T]):
 
     def _redacted(self, health: Health) -> Health:
         return Health(health.state, _line(self.redactor.redact(health.detail)), health.latency_ms, health.reconnects)
-
-
-class _Listening(AbstractAsyncContextManager[Signals]):
-    """Signals, connected to on entering; its errors cleaned as those of `perform` are."""
-
-    def __init__(
-        self, driver: LastingDriver[O, T], spoken: _Spoken[O, T], target: Target, secrets: Mapping[str, str]
-    ) -> None:
-        self._driver = driver
-        self._spoken = spoken
-        self._target = target
-        self._secrets = secrets
-        self._inner: AbstractAsyncContextManager[Signals] | None = None
-
-    async def __aenter__(self) -> Signals:
-        subscribing, driver = self._spoken.subscribing, self._driver
-        assert subscribing is not None
-        limit = _limit(self._spoken.manifest.limits.timeout_s, self._target)
-        try:
-            link = await driver._link(self._spoken, self._target, self._secrets)
-            inner = listen(link, self._target.name, subscribing, limit)
-            ear = await inner.__aenter__()
-        except FabricError as error:
-            failure = driver._clean(error)
-        else:
-            self._inner = inner
-            return ear
-        raise failure
-
-    async def __aexit__(self, *raised: Any) -> None:
-        assert self._inner is not None
-        await self._inner.__aexit__(*raised)
 
 
 def _effect(spoken: _Spoken[Any, T], call: DriverCall) -> T:

@@ -13,19 +13,20 @@ What is promised to callers, and so by every driver on top:
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Health
-from infrafabric.transports.lasting.session import Ended, Event, Malformed, News, Refused, Reply, TooLarge
-from infrafabric.transports.lasting.supervision import Failure, Supervision
-from infrafabric.transports.lasting.wire import Lost, OnEnd, OnEvent, Wire
+from infrafabric.transports.lasting.faults import again, loss, opening_failure, unreachable
+from infrafabric.transports.lasting.hearer import Hearer
+from infrafabric.transports.lasting.session import Event, Reply
+from infrafabric.transports.lasting.supervision import Supervision
+from infrafabric.transports.lasting.wire import Dial, Lost, Wire
 
-__all__ = ["Course", "Dial", "Hearer", "Link"]
+__all__ = ["Course", "Link"]
 
 BEAT_S = 1.0
 IDLE_S = 10.0
@@ -35,9 +36,6 @@ PROBE_S = 5.0
 FRESH_S = 1.0
 """Silence after which a write that must not be sent twice waits for a sign of life first."""
 
-Dial = Callable[[OnEvent, OnEnd, float], Awaitable[Wire]]
-"""Connect and be let in before the given time (the loop's clock). Raises as `wire.dial` does, or FabricError."""
-
 
 @dataclass(slots=True)
 class Course:
@@ -45,25 +43,6 @@ class Course:
 
     sent: bool = False
     """Whether a request may have left."""
-
-
-class Hearer(Protocol):
-    """Something kept current by what the peer tells. Called in the loop, for every message; never blocks or raises."""
-
-    @property
-    def holding(self) -> bool:
-        """Whether somebody waits for it, so that it is worth a connection."""
-        ...
-
-    def hear(self, news: News) -> None: ...
-
-    def lost(self, refusal: FabricError | None) -> None:
-        """The connection is gone; `refusal` where it is not going to come back by itself."""
-        ...
-
-    async def opened(self) -> None:
-        """There is a connection again. Run as a task where `holding`; may raise FabricError."""
-        ...
 
 
 class Link:
@@ -142,14 +121,14 @@ class Link:
                 Code.TARGET_UNREACHABLE, f"target {self._name} at {self._where}: it was changed meanwhile"
             )
         if (held := self._supervision.held(now)) > 0 and self._refusal is not None:
-            raise _again(self._refusal, held)
+            raise again(self._refusal, held)
         self._supervision.ask(now)
         self._stir()
         error = await asyncio.shield(self._outcome)
         if error is not None:
-            raise _again(error)
+            raise again(error)
         if self._wire is None:
-            raise FabricError(Code.TARGET_UNREACHABLE, f"target {self._name} at {self._where}: {self._detail}")
+            raise self._unreachable(self._detail)
         return self._wire
 
     async def ask(
@@ -203,7 +182,7 @@ class Link:
         for task in tuple(self._tasks):
             task.cancel()
         wire, self._wire = self._wire, None
-        gone = FabricError(Code.TARGET_UNREACHABLE, f"target {self._name} at {self._where}: it was changed meanwhile")
+        gone = self._unreachable("it was changed meanwhile")
         self._fail_waiting(FabricError(Code.TARGET_LOST, f"target {self._name}: its connection was closed here"))
         self._settle(gone)
         for hearer in tuple(self.hearers.values()):
@@ -311,13 +290,12 @@ class Link:
     async def _open(self) -> None:
         self._supervision.begin()
         began = self._loop.time()
-        failure: Failure = "failing"
         ended: list[Exception] = []
-        cell: list[Wire] = []
+        opened: list[Wire] = []
 
         def on_end(reason: Exception) -> None:
-            if cell:
-                self._ended(cell[0], reason)
+            if opened:
+                self._ended(opened[0], reason)
             else:
                 ended.append(reason)
 
@@ -326,30 +304,10 @@ class Link:
                 wire = await self._dial(self._event, on_end, began + self.limit_s)
             if ended:
                 raise ended[0]
-        except Refused as refused:
-            failure = "refused"
-            error = FabricError(Code.TARGET_AUTH, f"target {self._name} at {self._where} did not let us in: {refused}")
-        except FabricError as raised:
-            error = raised
-        except TimeoutError:
-            failure = "unreachable"
-            error = self._unreachable(f"no connection within {self.limit_s:g} s")
-        except ssl.SSLCertVerificationError as unsafe:
-            error = self._unreachable(
-                f"its certificate is not trusted ({unsafe.verify_message})",
-                "Check the name and the certificate's dates; give a private authority as ca_file of the driver.",
-            )
-        except OSError as broken:
-            failure = "unreachable"
-            error = self._unreachable(broken.strerror or type(broken).__name__)
-        except (Lost, Ended) as lost:
-            error = self._unreachable(str(lost) or "it closed the connection while it was opened")
-        except (Malformed, TooLarge) as odd:
-            error = self._unreachable(f"what answers there does not open as it should ({odd})")
-        except Exception as fault:
-            error = FabricError(Code.INTERNAL, f"opening {self._name} failed: {type(fault).__name__}")
+        except Exception as raised:
+            failure, error = opening_failure(self._name, self._where, raised, self.limit_s)
         else:
-            cell.append(wire)
+            opened.append(wire)
             self._is_open(wire, began)
             return
         self._detail = error.message
@@ -371,12 +329,12 @@ class Link:
         self._settle(None)
         for hearer in tuple(self.hearers.values()):
             if hearer.holding:
-                self._background(self._again(hearer))
+                self._background(self._resume(hearer))
         if self._beat is not None:
             self._beat.cancel()
         self._beat = self._loop.call_later(BEAT_S, self._check)
 
-    async def _again(self, hearer: Hearer) -> None:
+    async def _resume(self, hearer: Hearer) -> None:
         try:
             async with asyncio.timeout(self.limit_s):
                 await hearer.opened()
@@ -432,36 +390,18 @@ class Link:
         if self._beat is not None:
             self._beat.cancel()
         self._supervision.lost(self._loop.time())
-        self._fail_waiting(error := self._lost(reason))
+        self._fail_waiting(error := loss(self._name, reason, self._answer_bytes))
         self._detail = error.message
         for hearer in tuple(self.hearers.values()):
             hearer.lost(None)
         self._stir()
-
-    def _lost(self, reason: Exception) -> FabricError:
-        if isinstance(reason, TooLarge):
-            return FabricError(
-                Code.ANSWER_TOO_LARGE, f"target {self._name} sent a message of more than {self._answer_bytes} bytes"
-            )
-        if isinstance(reason, Malformed):
-            return FabricError(Code.ANSWER_INVALID, f"target {self._name} sent what is not of its protocol ({reason})")
-        if isinstance(reason, TimeoutError):
-            return FabricError(Code.TARGET_TIMEOUT, f"target {self._name} gave no sign of life for {PROBE_S:g} s")
-        if isinstance(reason, (Lost, Ended, Refused)):
-            return FabricError(Code.TARGET_LOST, f"target {self._name}: {reason} before it answered")
-        return FabricError(Code.INTERNAL, f"speaking to {self._name} failed: {type(reason).__name__}")
 
     def _fail_waiting(self, error: FabricError) -> None:
         waiting, self._waiting = self._waiting, {}
         self._at_reply.clear()
         for waiter in waiting.values():
             if not waiter.done():
-                waiter.set_exception(_again(error))
+                waiter.set_exception(again(error))
 
-    def _unreachable(self, why: str, remedy: str | None = None) -> FabricError:
-        return FabricError(Code.TARGET_UNREACHABLE, f"target {self._name} at {self._where}: {why}", remedy=remedy)
-
-
-def _again(error: FabricError, retry_after: float | None = None) -> FabricError:
-    """The same error for another caller: a traceback belongs to one."""
-    return FabricError(error.code, error.message, remedy=error.remedy, retry_after=retry_after)
+    def _unreachable(self, why: str) -> FabricError:
+        return unreachable(self._name, self._where, why)

@@ -8,16 +8,17 @@ signal.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Signals
 from infrafabric.transports.lasting.link import Course, Link
 from infrafabric.transports.lasting.session import News
 
-__all__ = ["Ear", "Subscribing", "Subscription", "listen"]
+__all__ = ["Ear", "Listening", "Subscribing", "Subscription", "listen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Ear:
 
 
 class Subscription:
-    """A `link.Hearer` for the news of one kind."""
+    """A `hearer.Hearer` for the news of one kind."""
 
     def __init__(self, link: Link, name: str, subscribing: Subscribing) -> None:
         self.ears: set[Ear] = set()
@@ -141,3 +142,31 @@ async def listen(link: Link, name: str, subscribing: Subscribing, limit_s: float
         if subscription is not None:
             subscription.ears.discard(ear)
         link.release()
+
+
+class Listening(AbstractAsyncContextManager[Signals]):
+    """Signals, connected to on entering. What is raised then is cleaned, and holds no inner exception."""
+
+    def __init__(
+        self,
+        entering: Callable[[], Awaitable[AbstractAsyncContextManager[Signals]]],
+        clean: Callable[[FabricError], FabricError],
+    ) -> None:
+        self._entering = entering
+        self._clean = clean
+        self._inner: AbstractAsyncContextManager[Signals] | None = None
+
+    async def __aenter__(self) -> Signals:
+        try:
+            inner = await self._entering()
+            signals = await inner.__aenter__()
+        except FabricError as error:
+            failure = self._clean(error)
+        else:
+            self._inner = inner
+            return signals
+        raise failure
+
+    async def __aexit__(self, *raised: Any) -> None:
+        assert self._inner is not None
+        await self._inner.__aexit__(*raised)

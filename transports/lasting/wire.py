@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from infrafabric.transports.address import Pin
 from infrafabric.transports.lasting.session import Ended, Event, Malformed, Refused, Session, TooLarge
 
-__all__ = ["Lost", "OnEnd", "OnEvent", "SessionWire", "Wire", "dial"]
+__all__ = ["Dial", "Lost", "OnEnd", "OnEvent", "SessionWire", "Wire", "dial"]
 
 MIN_ATTEMPT_S = 0.25
 MAX_UNSENT = 4 << 20
@@ -66,6 +66,10 @@ class Wire(Protocol):
     async def closed(self) -> None:
         """Take leave where the protocol has words for it, drop the connection, and await that the socket is gone."""
         ...
+
+
+Dial = Callable[[OnEvent, OnEnd, float], Awaitable[Wire]]
+"""Connect and be let in before the given time (the loop's clock). Raises as `wire.dial` does, or FabricError."""
 
 
 class SessionWire(asyncio.Protocol):

@@ -110,7 +110,7 @@ class Fold:
 
 
 class View:
-    """A `lasting.link.Hearer` that answers reads. `limit` is the size of an answer at most."""
+    """A `lasting.hearer.Hearer` that answers reads. `limit` is the size of an answer at most."""
 
     holding = False  # nobody waits for a view: it is opened again with the next read
 

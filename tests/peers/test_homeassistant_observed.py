@@ -38,7 +38,7 @@ async def observe(homeassistant: Governed, *entities: str) -> dict[str, Any]:
 
 
 async def test_the_independent_client_sees_each_kind_as_the_action_says(homeassistant: Governed) -> None:
-    wishes = [
+    wishes: list[dict[str, Any]] = [
         {"entities": ["light.bed_light"], "state": "on", "brightness": 90, "color_temp_kelvin": 4000},
         {"entities": ["switch.ac"], "state": "on"},
         {"entities": ["cover.kitchen_window"], "state": "open"},

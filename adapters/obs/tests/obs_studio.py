@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -23,7 +24,7 @@ from typing import Any
 
 from obswebsocket import base_classes, exceptions, obsws
 
-__all__ = ["ObsStudio", "missing", "peer"]
+__all__ = ["ObsStudio", "missing", "peer", "shared"]
 
 START_S = 30.0
 SCENES = ("Intro", "Main", "Outro")
@@ -94,6 +95,7 @@ class ObsStudio:
         self._number = ""
         self._obs: subprocess.Popen[bytes] | None = None
         self._observer: obsws | None = None
+        self._still = threading.Event()
 
     # --- what a target is given
     @property
@@ -162,16 +164,28 @@ class ObsStudio:
                 self._obs.kill()
                 self._obs.wait(10)
         self._obs = None
+        self._still.clear()
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def revive(self) -> None:
+        """Start OBS again where it does not run."""
+        if self._obs is None or self._obs.poll() is not None:
+            self.stop()
+            self.start()
+
+    def freeze(self) -> None:
         """OBS stands still: its connections stay, and nothing answers."""
         assert self._obs is not None
         self._obs.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._obs.send_signal(signal.SIGCONT)
+        self._still.set()
+
+    def thaw(self) -> None:
+        assert self._obs is not None
+        self._obs.send_signal(signal.SIGCONT)
+        self._still.clear()
+
+    def until_frozen(self) -> None:
+        """Wait until someone has called `freeze`."""
+        assert self._still.wait(10)
 
     # --- the observer
     def ask(self, request: str, /, **data: Any) -> tuple[bool, dict[str, Any]]:
@@ -242,17 +256,18 @@ class ObsStudio:
             self.call("SetSceneSceneTransitionOverride", sceneName=scene, transitionName=None, transitionDuration=None)
             if scene not in SCENES:
                 self.call("RemoveScene", sceneName=scene)
-        self.call("SetCurrentSceneTransition", transitionName="Cut")
-        if self.on_air() != {"Intro"}:
-            if self.program == "Intro":  # asked for the scene that it thinks is on, OBS does nothing
-                self.call("SetCurrentProgramScene", sceneName="Outro")
-                time.sleep(0.2)
-            self.call("SetCurrentProgramScene", sceneName="Intro")
-            self.until(lambda: self.on_air() == {"Intro"})
         self.call("SetCurrentSceneTransition", transitionName="Fade")
+        self.call("SetCurrentSceneTransitionDuration", transitionDuration=50)
+        if self.on_air() != {"Intro"}:
+            # Where a transition was exchanged in its course, OBS shows two scenes until a fade to a third one.
+            for scene in ("Intro",) if self.on_air() == {self.program} else ("Outro", "Main", "Intro"):
+                self.call("SetCurrentProgramScene", sceneName=scene)
+                self.until(lambda: not self.snapshot()["in_transition"])
+            self.until(lambda: self.on_air() == {"Intro"})
         self.call("SetCurrentSceneTransitionDuration", transitionDuration=300)
         self.call("SetInputSettings", inputName="Title", inputSettings=TITLE, overlay=False)
         self.call("SetInputSettings", inputName="Red", inputSettings=RED, overlay=False)
+        self.call("SetInputSettings", inputName="Music", inputSettings={}, overlay=False)
         self.call("SetInputMute", inputName="Music", inputMuted=False)
         self.call("SetInputVolume", inputName="Music", inputVolumeMul=1.0)
         for scene in SCENES:
@@ -261,6 +276,7 @@ class ObsStudio:
                     self.call(
                         "SetSceneItemEnabled", sceneName=scene, sceneItemId=item["sceneItemId"], sceneItemEnabled=True
                     )
+        self.until(lambda: not self.snapshot()["in_transition"])
 
     def _items(self, scene: str) -> list[Any]:
         items = self.call("GetSceneItemList", sceneName=scene)["sceneItems"]
@@ -292,10 +308,18 @@ class ObsStudio:
         self.reset()
 
     def _forget_observer(self) -> None:
-        if self._observer is not None:
-            with suppress(Exception):  # the other end may be gone already
-                self._observer.disconnect()
-            self._observer = None
+        """Drop the observer's connection. A polite leave would wait for an OBS that may stand still."""
+        observer, self._observer = self._observer, None
+        if observer is None:
+            return
+        listening = observer.thread_recv
+        if listening is not None:
+            listening.running = False
+        with suppress(OSError):  # the other end may be gone already
+            observer.ws.sock.shutdown(socket.SHUT_RDWR)
+        if listening is not None:
+            listening.join(5)
+        observer.ws.shutdown()
 
 
 def _merged(default: Any, given: Any) -> Any:
@@ -309,6 +333,16 @@ OUTPUTS = ("Stream", "Record", "ReplayBuffer", "VirtualCam")
 _running: list[ObsStudio] = []
 
 
+@contextmanager
+def shared(studio: ObsStudio) -> Iterator[None]:
+    """Let `peer()` give this one meanwhile."""
+    _running.insert(0, studio)
+    try:
+        yield
+    finally:
+        _running.remove(studio)
+
+
 @asynccontextmanager
 async def peer() -> AsyncIterator[ObsStudio]:
     """The OBS of this process, where it began; started when it is first asked for, and ended with the process."""
@@ -320,12 +354,13 @@ async def peer() -> AsyncIterator[ObsStudio]:
         _running.append(obs)
         atexit.register(_end, obs)
     obs = _running[0]
+    obs.revive()
     obs.reset()
     yield obs
 
 
 def _end(obs: ObsStudio) -> None:
-    _running.clear()
+    _running.remove(obs)
     obs.__exit__()
     shutil.rmtree(obs.folder, ignore_errors=True)
 

@@ -22,21 +22,26 @@ EXPORT = '(func (export "{}") (param "json" string) (result (result string (erro
 __all__ = ["EXPORT", "GUESTS", "LIFT", "answering", "build_javascript", "build_wat", "wat_component"]
 
 
-def wat_component(core: str = "", exports: str = EXPORT.format("start") + EXPORT.format("resume")) -> bytes:
+def wat_component(
+    core: str = "",
+    exports: str = EXPORT.format("start") + EXPORT.format("resume"),
+    realloc: str = "(i32.const 4096)",
+    aliases: str = "",
+) -> bytes:
     """A component whose functions all answer with the 2 bytes at 16, `{}`. `core` stands in its module, whose memory is
-    1 page unless it declares one; `exports` may lift the core function $f."""
+    1 page unless it declares one; `exports` may lift the core function $f, and what `aliases` name of instance $m."""
     memory = "" if '(export "memory")' in core else '(memory (export "memory") 1)'
     text = f"""
     (component
       (core module $M {memory} {core}
-        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) {realloc})
         (func (export "f") (param i32 i32) (result i32)
           (i32.store (i32.const 1028) (i32.const 16)) (i32.store (i32.const 1032) (i32.const 2)) (i32.const 1024))
         (data (i32.const 16) "{{}}"))
       (core instance $m (instantiate $M))
       (alias core export $m "memory" (core memory $memory))
       (alias core export $m "realloc" (core func $realloc))
-      (alias core export $m "f" (core func $f))
+      (alias core export $m "f" (core func $f)) {aliases}
       {exports})
     """
     return bytes(wat2wasm(text))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sandbox import component_program, settings
 
 from infrafabric.control.harness import Report, Verdict, check
 from infrafabric.control.harness.sandboxed import play_sandboxed
 from infrafabric.kernel.chassis import Chassis
+from infrafabric.kernel.chassis.link import Link
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.hooks import DriverContext
 from infrafabric.kernel.ports import Driver
@@ -120,6 +124,44 @@ async def test_a_component_that_breaks_a_promise_is_found(
     (folder / "external.wasm").write_bytes(wasm.replace(old.encode(), new.ljust(len(old)).encode()))
     report = await check(folder, "external.yaml", drivers=drivers, chassis=sandbox)
     assert rule in {finding.rule for finding in report.failures}, report.failures
+
+
+async def test_a_guest_that_waits_long_is_brought_back_whatever_its_language(
+    wat_folder: Path, javascript_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six guests share one seat: each gives up its instance while the world is slow."""
+    document = "<vmix><inputs/><recording>False</recording><external>False</external></vmix>"
+    asked: list[str] = []
+    brought_back: list[str] = []
+    request = Link.request
+
+    def watched(link: Link, message: dict[str, Any], blob: bytes = b"") -> Any:
+        if message["do"] == "begin" and message["answers"]:
+            brought_back.append(message["adapter"])
+        return request(link, message, blob)
+
+    monkeypatch.setattr(Link, "request", watched)
+
+    async def slowly(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request["read"])
+        await asyncio.sleep(0.1)
+        return {"ok": {"status": 200, "headers": {}, "body": document}}
+
+    made = [
+        (component_program((wat_folder / "external.wasm").read_bytes()), {"on": True}),
+        (component_program((javascript_folder / "ready.wasm").read_bytes()), {"recording": False}),
+    ]
+    async with await Chassis.start(settings(workers=1, spares=0, seats=1, evict_after_s=0.02)) as chassis:
+        for program, _ in made:
+            await chassis.load(program)
+        runs = await asyncio.gather(
+            *(chassis.run(program, "plan", {"intent": intent}, seed=1, perform=slowly) for program, intent in made * 3)
+        )
+        for run, (program, intent) in zip(runs, made * 3, strict=True):
+            await chassis.replay(program, {"intent": intent}, run.recorded())
+    assert [len(run.done["changes"]) for run in runs] == [1, 0] * 3
+    assert asked == ["state"] * 6
+    assert set(brought_back) == {program.adapter for program, _ in made}
 
 
 async def test_a_component_is_played_on_recorded_answers(javascript_folder: Path, sandbox: Chassis) -> None:

@@ -10,6 +10,7 @@ pytest_plugins = (
     "homes",
     "http_peer",
     "lasting_peers",
+    "obs_double",
     "obs_peer",
     "press",
     "sandbox",

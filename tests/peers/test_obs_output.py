@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infrafabric.kernel.errors import Code
+from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.plan import Outcome
 
 if TYPE_CHECKING:
@@ -100,8 +100,9 @@ async def test_a_recording_is_a_file_that_grows_and_is_closed(obs_house: ObsHous
     await asyncio.sleep(0.3)
     assert file.stat().st_size == size
     assert {"recording-stops"} <= set(stopped.hazards)
-    undone = await obs_house.undo(stopped)
-    assert undone.error is not None and undone.error.code is Code.UNDO_IMPOSSIBLE
+    with pytest.raises(FabricError) as caught:
+        await obs_house.undo(stopped)
+    assert caught.value.code is Code.UNDO_IMPOSSIBLE
 
 
 async def test_undoing_a_start_stops_it(obs_house: ObsHouse, obs: ObsStudio) -> None:

@@ -140,5 +140,5 @@ def _check_per(name: str, effect: Effect, per: str) -> None:
     schema = effect.body.get(per) if isinstance(effect.body, Mapping) else None
     if not is_placeholder(schema) or not isinstance(schema, Mapping) or schema.get("type") != "array":
         raise template_fault(name, f"{per!r} is not an argument of type array under json")
-    if per in effect.optional or not isinstance(schema.get("maxItems"), int) or schema.get("minItems", 0) < 1:
-        raise template_fault(name, f"{per!r} needs minItems of 1 or more and maxItems, and cannot be optional")
+    if per in effect.optional or not isinstance(schema.get("maxItems"), int):
+        raise template_fault(name, f"{per!r} needs maxItems, and cannot be optional")

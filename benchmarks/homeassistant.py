@@ -234,7 +234,7 @@ async def measure() -> dict[str, Any]:
             async with opened(home) as house:
                 await over(house, ha, "entity.yaml", None)
                 by_socket = await governed(house)
-                await over(house, ha, "entity-rest.yaml", "1.0.0")
+                await over(house, ha, "variants/entity-rest.yaml", "1.0.0")
                 by_rest = await governed(house)
             async with node_red(ha, Path(folder) / "red") as url:
                 neighbour: Any = {"skipped": "Node-RED is not installed: tests/peers/install-node-red.sh"}

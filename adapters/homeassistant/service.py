@@ -62,7 +62,9 @@ class Service(Adapter):
             args["entity_id"] = await self._entities(domain, name, intent["entities"], host)
         effect = BY_SERVICE.get((domain, name)) or BY_DOMAIN.get(domain, "other")
         about = f" for {listed(args['entity_id'])}" if "entity_id" in args else ""
-        return Plan([Change(effect, args, summary=f"call {domain}.{name}{about}"[:300])])
+        called = {key: args[key] for key in ("entity_id", "service_data") if key in args}
+        after: dict[str, Any] = {"called": f"{domain}.{name}", **called}
+        return Plan([Change(effect, args, after=after, summary=f"call {domain}.{name}{about}"[:300])])
 
     async def _entities(self, domain: str, name: str, wanted: list[str], host: Host) -> list[str]:
         house = await read_house(host, wanted)

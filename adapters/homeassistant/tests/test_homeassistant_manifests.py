@@ -18,7 +18,8 @@ FOLDER = Path(__file__).resolve().parents[1]
 
 
 def manifest(name: str) -> Manifest:
-    return parse_draft((FOLDER / f"{name}.yaml").read_bytes()).manifest
+    place = FOLDER / "variants" / f"{name}.yaml" if "-" in name else FOLDER / f"{name}.yaml"
+    return parse_draft(place.read_bytes()).manifest
 
 
 @pytest.mark.parametrize("name", ["entity", "service"])

@@ -1,19 +1,23 @@
 """One connection to OBS as a `lasting.wire.Wire`: simpleobsws, connected where we say and watched from outside.
 
-simpleobsws speaks the protocol: the opening with its password, requests, batches, events. What it leaves to its user is
-here: it connects by name, through the environment's proxies and along redirects (`_Client.connect` does none of these);
-a call that waits when the connection ends waits on (here everything that waits fails at once); a wrong password is
-told by the code that the connection was closed with.
+simpleobsws speaks the protocol: the opening with its password, requests, batches. What does not fit a kernel is done
+here instead. It connects by name, through the environment's proxies and along redirects. It formats every message for a
+debug log, the opening too, and makes a task of every event, which takes 0.7 ms each: a flood of events held up the
+answers behind it for seconds. It goes on after what is not of the protocol, and a call that waits when the connection
+ends waits on: here everything that waits fails at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any
 
+import msgpack
 import simpleobsws
 import websockets
 from websockets.asyncio.client import ClientConnection
@@ -32,6 +36,11 @@ LEAVE_S = 0.5
 TOO_BIG = 1009
 """The code with which this end closes a connection on which a message was too large (RFC 6455 section 7.4.1)."""
 _CARRIED = websockets.exceptions.WebSocketException
+HELLO, IDENTIFIED, EVENT, RESPONSE, BATCH_RESPONSE = 0, 2, 5, 7, 9
+"""WebSocketOpCode."""
+_SILENT = logging.Logger("infrafabric.obs", logging.CRITICAL + 1)
+"""What is said in an opening is logged nowhere."""
+simpleobsws.log.setLevel(logging.INFO)
 
 
 class _Client(simpleobsws.WebSocketClient):  # type: ignore[misc]  # simpleobsws has no types
@@ -46,18 +55,47 @@ class _Client(simpleobsws.WebSocketClient):  # type: ignore[misc]  # simpleobsws
         self._sock = sock
         self._tls = tls
         self._limit = limit
+        self.heard_at = asyncio.get_running_loop().time()
+        self.ended: websockets.ConnectionClosed | None = None
+        self.on_event: Callable[[str], None] = lambda event: None
 
     async def connect(self) -> bool:
-        self.answers: dict[str, Any] = {}
         secure: dict[str, Any] = {"ssl": self._tls} if self._tls is not None else {}
         self.ws = await websockets.connect(
             self.url, sock=self._sock, subprotocols=[websockets.Subprotocol("obswebsocket.msgpack")],
-            max_size=self._limit, compression=None, user_agent_header="infrafabric",
+            max_size=self._limit, compression=None, user_agent_header="infrafabric", logger=_SILENT,
             open_timeout=None, ping_interval=None, close_timeout=LEAVE_S, **secure,
         )  # fmt: skip
         self.ws_open = True
         self.recv_task = asyncio.create_task(self._ws_recv_task())
         return True
+
+    async def _ws_recv_task(self) -> None:
+        """Receive until the connection ends. Raises what is not of the protocol: KeyError, TypeError, ValueError, …"""
+        try:
+            while True:
+                message = await self.ws.recv(decode=False)
+                self.heard_at = asyncio.get_running_loop().time()
+                payload = msgpack.unpackb(message)
+                said, data = payload["op"], payload["d"]
+                if said in (RESPONSE, BATCH_RESPONSE):
+                    waiter = self.waiters.get(data["requestId"])
+                    if waiter is not None:
+                        waiter.response_data = data
+                        waiter.event.set()
+                elif said == EVENT:
+                    self.on_event(data["eventType"])
+                elif said == HELLO:
+                    self.hello_message = data
+                    await self._send_identify(self.password, self.identification_parameters)
+                elif said == IDENTIFIED:
+                    self.identified = True
+                    async with self.cond:
+                        self.cond.notify_all()
+        except websockets.ConnectionClosed as closed:
+            self.ended = closed
+        finally:
+            self.ws_open = self.identified = False
 
 
 class ObsWire:
@@ -68,7 +106,6 @@ class ObsWire:
     def __init__(self, client: _Client, ip: str, on_event: OnEvent, on_end: OnEnd, limit: int) -> None:
         self.ip = ip
         self._loop = asyncio.get_running_loop()
-        self.heard_at = self._loop.time()
         self._client = client
         self._limit = limit
         self._on_event = on_event
@@ -76,9 +113,17 @@ class ObsWire:
         self._tickets = itertools.count(1)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._over = False
-        client.register_event_callback(self._told)
+        client.on_event = self._told
         assert client.recv_task is not None
         client.recv_task.add_done_callback(self._done)
+
+    @property
+    def heard_at(self) -> float:
+        return self._client.heard_at
+
+    @heard_at.setter
+    def heard_at(self, value: float) -> None:
+        self._client.heard_at = value
 
     @property
     def limit(self) -> int:
@@ -146,12 +191,10 @@ class ObsWire:
         except (KeyError, TypeError, AttributeError) as fault:  # an answer without what every answer has
             self._end(Malformed(f"{type(fault).__name__} in an answer"))
             return
-        self.heard_at = self._loop.time()
         if not self._over:
             self._on_event(Reply(ticket, value))
 
-    async def _told(self, event: str, data: Any) -> None:
-        self.heard_at = self._loop.time()
+    def _told(self, event: str) -> None:
         if not self._over:
             self._on_event(News(event))
 
@@ -255,11 +298,12 @@ def _reason(client: _Client, receiving: asyncio.Task[None], *, opened: bool) -> 
     fault = receiving.exception()
     if fault is not None:
         return Malformed(f"{type(fault).__name__} in a message")
-    code, said = client.ws.close_code, client.ws.close_reason or ""
+    ended = client.ended
+    code, said = (ended.rcvd.code, ended.rcvd.reason) if ended is not None and ended.rcvd is not None else (None, "")
     if not opened and code in CLOSED_OUT:
         return Refused(f"{CLOSED_OUT[code]} ({code} {said})"[:300])
-    if code == TOO_BIG and client.ws.protocol.close_rcvd is None:
+    if ended is not None and ended.sent is not None and ended.sent.code == TOO_BIG and not ended.rcvd_then_sent:
         return TooLarge()
-    if code is None or code == 1006:
+    if code is None:
         return Lost("it closed the connection")
     return Ended(f"it closed the connection ({code} {said})"[:300])

@@ -89,18 +89,17 @@ class ObsDriver(LastingDriver[ObsOpening, Template]):
         return await dial(pin, self.tls(pin), said, limit, on_event, on_end, deadline)
 
     async def exchange(self, called: Called[Template]) -> Exchanged:
+        target = called.call.target.name
         request = called.template.build(called.call.args, called.secrets)
         if isinstance(request, Batch) and not request.requests:
             return Exchanged({"code": SUCCESS, "responses": []})
         reply = await called.link.ask(request, called.course, sure=called.sure)
         if isinstance(request, Batch):
             if len(reply.value) != len(request.requests):
-                raise FabricError(
-                    Code.ANSWER_INVALID, f"target {called.call.target.name} did not answer all requests of a batch"
-                )
-            responses = [_response(part) for part in reply.value]
+                raise FabricError(Code.ANSWER_INVALID, f"target {target} did not answer all requests of a batch")
+            responses = [_response(part, target) for part in reply.value]
             return Exchanged({"code": SUCCESS, "responses": responses})
-        value = _response(reply.value)
+        value = _response(reply.value, target)
         status = reply.value.requestStatus
         if status.result:
             return Exchanged(value)
@@ -114,10 +113,13 @@ class ObsDriver(LastingDriver[ObsOpening, Template]):
         return template.secrets
 
 
-def _response(answer: Any) -> dict[str, Any]:
-    """simpleobsws's RequestResponse as JSON."""
-    status = answer.requestStatus
-    value: dict[str, Any] = {"code": int(status.code), "response": answer.responseData or {}}
+def _response(answer: Any, target: str) -> dict[str, Any]:
+    """simpleobsws's RequestResponse as JSON. Raises IF_ERR_ANSWER_INVALID for what is not of the protocol's types."""
+    status, data = answer.requestStatus, answer.responseData
+    fits = type(status.code) is int and type(status.result) is bool and isinstance(data, (dict, type(None)))
+    if not fits or not isinstance(status.comment, (str, type(None))):
+        raise FabricError(Code.ANSWER_INVALID, f"target {target} answered with fields of other types than OBS's")
+    value: dict[str, Any] = {"code": status.code, "response": data or {}}
     if not status.result and status.comment:
-        value["comment"] = str(status.comment)
+        value["comment"] = status.comment
     return value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from obs_double import ObsDouble, ObsRig
 
-EVENTS = 20_000
+EVENTS = 5_000
 ROOM = 4 << 20
 
 

@@ -41,6 +41,7 @@ BY_DOMAIN: Mapping[str, str] = {
 NOT_TAKEN = {"scene": ("apply", "create"), "homeassistant": ("turn_on", "turn_off", "toggle", "update_entity")}
 """What would do another domain's acts under its own name; the manifest takes none of it."""
 SECRETS = frozenset({"code", "pin", "password", "token", "access_token", "api_key"})
+SHOWN = ("entity_id", "service_data")
 
 
 class Service(Adapter):
@@ -62,8 +63,7 @@ class Service(Adapter):
             args["entity_id"] = await self._entities(domain, name, intent["entities"], host)
         effect = BY_SERVICE.get((domain, name)) or BY_DOMAIN.get(domain, "other")
         about = f" for {listed(args['entity_id'])}" if "entity_id" in args else ""
-        called = {key: args[key] for key in ("entity_id", "service_data") if key in args}
-        after: dict[str, Any] = {"called": f"{domain}.{name}", **called}
+        after = {"called": f"{domain}.{name}", **{key: value for key, value in args.items() if key in SHOWN}}
         return Plan([Change(effect, args, after=after, summary=f"call {domain}.{name}{about}"[:300])])
 
     async def _entities(self, domain: str, name: str, wanted: list[str], host: Host) -> list[str]:

@@ -118,6 +118,12 @@ async def test_hazards_are_told_by_what_it_does(homeassistant: Governed) -> None
     assert light.hazards == ()
 
 
+async def test_a_run_is_repeated_from_its_record_without_the_house(homeassistant: Governed) -> None:
+    done = await homeassistant.act("light.ceiling_lights", "switch.ac", state="on")
+    replayed = await homeassistant.kernel.replay(done.action)
+    assert replayed.runs == ("plan", "verify") and replayed.context_digest == done.context_digest
+
+
 async def test_an_undo_leaves_another_hand_s_work(homeassistant: Governed) -> None:
     done = await homeassistant.act("light.bed_light", state="on", brightness=100)
     await asyncio.to_thread(homeassistant.ha.call, "light.turn_on", entity_id="light.bed_light", brightness=10)

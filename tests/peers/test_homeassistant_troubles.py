@@ -18,9 +18,15 @@ pytestmark = pytest.mark.timeout(90)
 
 
 async def test_a_device_that_says_yes_and_does_nothing_and_one_that_does_it_8_s_later(homeassistant: Governed) -> None:
+    from homeassistant_house import VARIABLE
+
+    await homeassistant.target("homeassistant@twin", VARIABLE)  # one action at a time on a target: here are two
     began = asyncio.get_running_loop().time()
     deaf, late = await asyncio.gather(
-        homeassistant.act("switch.deaf", state="on"), homeassistant.act("switch.late", state="on")
+        homeassistant.act("switch.deaf", state="on"),
+        homeassistant.kernel.act(
+            homeassistant.ask({"entities": ["switch.late"], "state": "on"}, target="homeassistant@twin")
+        ),
     )
     took = asyncio.get_running_loop().time() - began
     assert deaf.outcome is Outcome.FAILED and deaf.error is not None and deaf.error.code is Code.NOT_CONVERGED

@@ -10,8 +10,10 @@ import pytest
 from infrafabric.adapters.homeassistant.steps import ORDER
 from infrafabric.adapters.homeassistant.wishes import FIELDS, STATES
 from infrafabric.control.harness.recorded import check_call
+from infrafabric.control.starting import load_drivers, load_plugins
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.words.manifest import Manifest
+from infrafabric.keys.redaction import SecretRedactor
 from infrafabric.registry.manifest import parse_draft
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -20,6 +22,13 @@ FOLDER = Path(__file__).resolve().parents[1]
 def manifest(name: str) -> Manifest:
     place = FOLDER / "variants" / f"{name}.yaml" if "-" in name else FOLDER / f"{name}.yaml"
     return parse_draft(place.read_bytes()).manifest
+
+
+@pytest.mark.parametrize("name", ["entity", "service", "entity-tls", "service-tls", "entity-rest"])
+def test_the_driver_could_perform_every_effect(name: str) -> None:
+    drivers = load_drivers(load_plugins(()), {}, SecretRedactor())
+    made = manifest(name)
+    drivers[made.driver].check(made)
 
 
 @pytest.mark.parametrize("name", ["entity", "service"])

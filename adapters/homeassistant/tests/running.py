@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -44,16 +45,21 @@ def installed() -> Path | None:
 
 
 class HomeAssistant:
-    """One Home Assistant with a folder of its own. `start` again after `stop` is the same house."""
+    """One Home Assistant with a folder of its own. `start` again after `stop` is the same house.
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    With `certificate` (a PEM file with the key in it) it speaks TLS alone.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, *, certificate: Path | None = None) -> None:
         place = installed()
         if place is None:
             raise RuntimeError("Home Assistant is not installed: run tests/peers/install-homeassistant.sh")
         self._bin = place / "venv" / "bin"
         self.folder = folder
         self.port = port or _free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
+        self.base = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        self._certificate = certificate
+        self._tls = ssl._create_unverified_context() if certificate else None  # noqa: S323  a test's own, on loopback
         self.token = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._entry = ""
@@ -73,7 +79,11 @@ class HomeAssistant:
         if fresh:
             (self.folder / "packages").mkdir(parents=True, exist_ok=True)
             (self.folder / "packages" / "lamps.yaml").write_text(lamps(), "utf-8")
-            shutil.copy(CONFIGURATION / "configuration.yaml", self.folder)
+            given = (CONFIGURATION / "configuration.yaml").read_text("utf-8")
+            if self._certificate is not None:
+                named = f"http:\n  ssl_certificate: {self._certificate}\n  ssl_key: {self._certificate}\n"
+                given = given.replace("http:\n", named, 1)
+            (self.folder / "configuration.yaml").write_text(given, "utf-8")
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PEER_PORT": str(self.port)}
         log = (self.folder / "stdout.log").open("ab")
         command = [
@@ -121,7 +131,7 @@ class HomeAssistant:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         request = urllib.request.Request(self.base + path, data, headers, method=method)  # noqa: S310  loopback
-        with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=15, context=self._tls) as answer:  # noqa: S310
             return json.loads(answer.read())
 
     def call(self, service: str, **data: Any) -> None:
@@ -182,7 +192,7 @@ class HomeAssistant:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(self.base + "/api/onboarding", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(self.base + "/api/onboarding", timeout=2, context=self._tls):  # noqa: S310
                 return True
         except urllib.error.HTTPError:
             return True

@@ -188,6 +188,24 @@ async def test_health_is_checked_without_asking_for_anything(matrix: Any, matrix
     assert matrix_rig.health() == found
 
 
+async def test_a_peer_without_an_opening_is_spoken_to_at_once(unused_port: int, matrix_rig: Any) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                writer.write(b"SAID " + line)
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", unused_port)
+    target = matrix_rig.target(settings={"MATRIX_HOST": "127.0.0.1", "MATRIX_PORT": str(unused_port)})
+    effects = {"say": {"write": "HELLO", "reply": {"ok": "^SAID (.*)$"}}}
+    for connection in ({}, {"opening": [{"send": "GOOD DAY"}]}):
+        answer = await matrix_rig.perform("say", target=target, effects=effects, connection=connection)
+        assert answer.ok
+    await matrix_rig.driver.close()
+    server.close()
+    await server.wait_closed()
+
+
 # --- manifests
 
 

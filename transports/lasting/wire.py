@@ -105,6 +105,7 @@ class SessionWire(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
         self._session.begin()
         self._flush()
+        self._note_opened()
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -123,8 +124,7 @@ class SessionWire(asyncio.Protocol):
             self._end(fault)
             return
         self._flush()
-        if self._session.opened and not self.opened.done():
-            self.opened.set_result(None)
+        self._note_opened()
 
     def pause_writing(self) -> None:
         self._drained.clear()
@@ -176,6 +176,10 @@ class SessionWire(asyncio.Protocol):
         self.abort()
         if self._transport is not None:
             await self._gone
+
+    def _note_opened(self) -> None:
+        if self._session.opened and not self.opened.done():
+            self.opened.set_result(None)
 
     def _flush(self) -> None:
         data = self._session.outgoing()

@@ -17,7 +17,7 @@ from infrafabric.kernel.words.plan import Outcome
 
 __all__ = ["Event", "News", "Pace", "State", "Watched"]
 
-_AWAY = frozenset({Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT})
+_AWAY = frozenset({Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.TARGET_LOST})
 """The target cannot be reached, as opposed to: it, or the kernel, says no."""
 
 
@@ -29,8 +29,10 @@ class Pace:
     most_applies: int = 5
     """Applies within `window` that did not last; then no more."""
     window_s: float = 600.0
+    retry_s: float = 2.0
+    """First pause after a look that came to nothing; doubled each time, so that a restart is not missed for long."""
     longest_s: float = 300.0
-    """Longest pause after looks or applies that were refused, unless `every_s` is longer."""
+    """Longest pause after looks or applies that came to nothing, unless `every_s` is longer."""
     least_s: float = 1.0
     """Shortest pause before a look that the target's own word prompts."""
 
@@ -39,9 +41,16 @@ class Pace:
         """Long enough that `most_applies` with their pauses, of 1, 2, 4 and 8 `every_s`, fall into it."""
         return max(self.window_s, 1.25 * (1 << (self.most_applies - 1)) * self.every_s)
 
-    def backed_off(self, times: int) -> float:
-        """The pause after `times` failures in a row, or 0 of them."""
-        return min(self.every_s * float(1 << min(max(times - 1, 0), 32)), max(self.longest_s, self.every_s))
+    def after_looks(self, times: int) -> float:
+        """The pause after so many looks in a row that came to nothing; with 0 the usual one."""
+        return self._doubled(min(self.retry_s, self.every_s), times) if times else self.every_s
+
+    def after_refusals(self, times: int) -> float:
+        """The pause after so many applies in a row that were refused."""
+        return self._doubled(self.every_s, times)
+
+    def _doubled(self, first: float, times: int) -> float:
+        return min(first * float(1 << min(times - 1, 32)), max(self.longest_s, self.every_s))
 
 
 class News(StrEnum):
@@ -150,7 +159,7 @@ class Watched:
         """How long until the next look."""
         if self._soon:
             return min(self.pace.least_s, self.pace.every_s)
-        return self.pace.backed_off(self._troubles)
+        return self.pace.after_looks(self._troubles)
 
     # --- inside
 
@@ -171,7 +180,7 @@ class Watched:
         if error.code in _AWAY:
             return self._in_trouble(report, now)
         self._refusals += 1
-        pause = self.pace.backed_off(self._refusals)
+        pause = self.pace.after_refusals(self._refusals)
         self._not_before = now + pause
         known, self._refused = self._refused, (error.code.value, error.message)
         return [] if self._refused == known else [self._event(News.FAILED, report, error, pause_s=pause)]

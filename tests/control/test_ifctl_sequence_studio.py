@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from homes import Ifctl
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from infrafabric.adapters.homeassistant.tests.running import HomeAssistant
     from infrafabric.adapters.obs.tests.obs_studio import ObsStudio
 
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 ROOT = Path(__file__).parents[2]
 SHOW = ROOT / "docs" / "examples" / "show.yaml"
 ADAPTERS = {
@@ -199,20 +203,50 @@ def test_a_peer_that_dies_is_named_and_the_others_still_taken_back(studio: Studi
     assert studio.vmix.snapshot() == before["vmix"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@contextmanager
+def watching(studio: Studio, *wanted: str) -> Iterator[Callable[[], dict[str, Any]]]:
+    """A watch under way, and a way to have its next event."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read(out: IO[str]) -> None:
+        for line in out:
+            lines.put(line)
+
+    with studio.run.process("watch", *wanted, "--json") as process:
+        assert process.stdout is not None
+        reader = threading.Thread(target=read, args=(process.stdout,))
+        reader.start()
+        try:
+            yield lambda: json.loads(lines.get(timeout=20))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            reader.join()
+
+
+@posix
 @pytest.mark.parametrize("peer", ["obs", "house"])
 def test_another_hand_is_seen_at_once_where_the_peer_tells_of_it(studio: Studio, peer: str) -> None:
     wanted = {
         "obs": ("obs.scene", "--scene", "Intro"),
         "house": ("homeassistant.entity", "--entities", "light.kitchen_lights", "--state", "on"),
     }[peer]
-    with studio.run.process("watch", *wanted, "--every", "1h", "--json") as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["event"] == "in_sync"
+    with watching(studio, *wanted, "--every", "1h") as event:
+        assert event()["event"] == "in_sync"
         if peer == "obs":
             studio.obs.call("SetCurrentProgramScene", sceneName="Outro")
         else:
             studio.house.call("light.turn_off", entity_id="light.kitchen_lights")
-        assert json.loads(process.stdout.readline())["event"] == "drift"  # an hour before the clock would have looked
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert event()["event"] == "drift"
+
+
+@posix
+def test_an_obs_that_is_killed_and_comes_back_is_told_twice(studio: Studio) -> None:
+    with watching(studio, "obs.scene", "--scene", "Intro", "--every", "2s") as event:
+        assert event()["event"] == "in_sync"
+        studio.obs.stop(signal.SIGKILL)
+        assert event()["event"] == "unreachable"
+        studio.obs.start()
+        assert event()["event"] == "recovered"
+        assert event()["event"] in ("in_sync", "drift")  # OBS comes back with the scene that it had saved

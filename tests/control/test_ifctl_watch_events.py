@@ -72,20 +72,20 @@ def test_another_reason_is_told_again() -> None:
     assert told(Watched(PACE), NO_SCENE, other, other) == [News.FAILED, News.FAILED]
 
 
-def test_a_target_that_stays_away_is_looked_at_ever_more_rarely() -> None:
+def test_a_target_that_stays_away_is_looked_at_soon_and_then_ever_more_rarely() -> None:
     watched = Watched(PACE)
     pauses = []
-    for _ in range(8):
+    for _ in range(11):
         told(watched, AWAY)
         pauses.append(watched.pause_s)
-    assert pauses == [10, 20, 40, 80, 160, 300, 300, 300]
+    assert pauses == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
     told(watched, IN_SYNC)
     assert watched.pause_s == 10
 
 
-def test_a_slow_pace_is_not_hurried_by_trouble() -> None:
+def test_the_pause_never_grows_beyond_a_slow_pace() -> None:
     watched = Watched(replace(PACE, every_s=3_600))
-    told(watched, AWAY, AWAY)
+    told(watched, *[AWAY] * 50)
     assert watched.pause_s == 3_600
 
 

@@ -19,7 +19,7 @@ from .obs_state import ask, ask_each, named, short
 
 AFTER_S = 0.3
 """How long after a transition's end OBS is given to swap program and preview."""
-SETTLING_S = 4.0
+SETTLING_S = 2.0
 """How much of a transition the kernel watches by itself; what is longer is waited for here. Below its settle_s."""
 STEP_S = 0.1
 LONGEST_S = 21.0

@@ -72,7 +72,7 @@ async def test_converged_means_that_the_fade_is_over(obs_house: ObsHouse, obs: O
 
 
 async def test_a_fade_longer_than_the_settle_time_is_waited_for(obs_house: ObsHouse, obs: ObsStudio) -> None:
-    report = await obs_house.act("scene", scene="Main", transition="Fade", duration_ms=5500)
+    report = await obs_house.act("scene", scene="Main", transition="Fade", duration_ms=3800)
     assert report.outcome is Outcome.CONVERGED
     assert obs.on_air() == {"Main"}
 

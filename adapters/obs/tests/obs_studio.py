@@ -38,7 +38,7 @@ BaseCY=180
 OutputCX=320
 OutputCY=180
 FPSType=0
-FPSCommon=10
+FPSCommon={fps}
 [Output]
 Mode=Simple
 [SimpleOutput]
@@ -86,8 +86,10 @@ class ObsStudio:
     Title (text) is in Intro and Main, Red (a colour) and Music (a media source, with audio) in Main.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fps: int = 10) -> None:
+        """`fps`: frames a second, one that OBS's settings offer: 10, 20, 30, 60."""
         self.folder = folder
+        self._fps = fps
         self.port = _free_port()
         self.password = secrets.token_urlsafe(24)
         self.recordings = folder / "recordings"
@@ -110,7 +112,9 @@ class ObsStudio:
     def __enter__(self) -> ObsStudio:
         config = self.folder / "home" / ".config" / "obs-studio"
         (config / "basic" / "profiles" / "tests").mkdir(parents=True)
-        (config / "basic" / "profiles" / "tests" / "basic.ini").write_text(PROFILE.format(recordings=self.recordings))
+        (config / "basic" / "profiles" / "tests" / "basic.ini").write_text(
+            PROFILE.format(recordings=self.recordings, fps=self._fps)
+        )
         (config / "global.ini").write_text(GLOBAL.format(port=self.port, password=self.password))
         self.recordings.mkdir()
         (self.folder / "run").mkdir(mode=0o700)

@@ -116,7 +116,7 @@ def test_nothing_wanted_is_refused(plan: Any) -> None:
 def test_a_long_transition_is_waited_for(plan: Any, desk: Desk, scene_manifest: Manifest) -> None:
     desk.transition = ("Fade", 9000)
     done = perform(Scene, plan(scene="Main"), desk.answers, manifest=scene_manifest)
-    assert done.waited_s == pytest.approx(5.0)  # the rest is within settle_s
+    assert done.waited_s == pytest.approx(7.0)  # the rest is within settle_s
     desk.preview = "Outro"
     done = perform(Scene, plan(scene="Main"), desk.answers, manifest=scene_manifest)
     assert done.waited_s == pytest.approx(9.3)  # the preview is set when OBS has swapped it

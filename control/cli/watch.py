@@ -51,7 +51,7 @@ def _length(_: click.Context, option: click.Parameter, text: str | None) -> int 
 @click.option(
     "--every",
     metavar="TIME",
-    default="30s",
+    default="1m",
     show_default=True,
     callback=_length,
     help="How often to look: 10s, 5m, 2h.",

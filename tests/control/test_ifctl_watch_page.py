@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from infrafabric.control.ifctl import ifctl
 from infrafabric.control.steps import read_steps
-from infrafabric.control.watched import News
+from infrafabric.control.watched import News, Pace
 from infrafabric.registry import plain_yaml
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -29,6 +29,12 @@ def test_each_option_that_a_page_gives_its_command_is_one(name: str) -> None:
     own = {"--help", "--json", "--home", "--passphrase-file", "--why", "--trace-token"}
     told = set(re.findall(r"--[a-z-]+", PAGES[name]))
     assert set(re.findall(r"--[a-z-]+", help_text)) - own <= told
+
+
+def test_the_usual_pace_is_the_one_on_the_page() -> None:
+    assert "`--every TIME` | how often to look, `1s` to `30d`; one minute unless given" in PAGES["watch"]
+    assert "[default: 1m]" in CliRunner().invoke(ifctl, ["watch", "--help"]).output
+    assert Pace().every_s == 60
 
 
 def test_each_event_is_told_of() -> None:

@@ -39,7 +39,7 @@ KINDS: Mapping[str, tuple[Steps, Seen]] = {
 
 class Entities(Adapter):
     rest = False
-    """Whether the manifest's reads are those of the REST API: all states at once, areas by a template."""
+    """Whether the manifest's reads are those of the REST API: one state or all, areas by a template."""
 
     async def plan(self, intent: dict[str, Any], host: Host) -> Plan:
         house, wished = await read_wishes(intent, host, rest=self.rest)

@@ -10,13 +10,14 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from infrafabric.adapters.sdk import Host, Refuse
+from infrafabric.adapters.sdk import EffectError, Host, Refuse
 
 SILENT = {
     "unavailable": "is unavailable: Home Assistant does not reach it now",
     "unknown": "is unknown: Home Assistant was never told how it is",
 }
 MOST_NAMED = 5
+FEW = 4
 
 
 class Entity:
@@ -115,28 +116,44 @@ def is_id(text: str) -> bool:
     return bool(dot) and all(part and part.replace("_", "a").isalnum() and part.isascii() for part in (domain, name))
 
 
-async def read_house(host: Host, wanted: Iterable[str], *, whole: bool = False) -> House:
+async def read_house(host: Host, wanted: Iterable[str], *, rest: bool = False) -> House:
     """The entities in `wanted`, by id or name. Raises Refuse for one that is not there.
 
-    `whole`: read all states at once, where the manifest's read takes no ids.
+    Names take a look at all states. `rest`: the REST API gives one state or all, so a few ids are read one by one.
     """
     names = sorted(wanted)
-    whole = whole or not all(map(is_id, names))
-    house = House(await _states(host, None if whole else names))
+    ids = names if all(map(is_id, names)) else None
+    if rest:
+        states = await (_one_by_one(host, names) if ids is not None and len(names) <= FEW else _all(host))
+    else:
+        states = await (_all(host) if ids is None else _some(host, ids))
+    house = House(states)
     missing = [name for name in names if house.get(name) is None]
-    if not missing:
-        return house
-    if not whole:
-        house = House(await _states(host, None))
+    if missing and ids is not None:
+        house = House(await _all(host))
     for name in missing:
         if house.get(name) is None:
             raise Refuse(house.unknown(name) + await _starting(host))
     return house
 
 
-async def _states(host: Host, ids: list[str] | None) -> list[Any]:
-    answer = await (host.read("states") if ids is None else host.read("states", entity_ids=ids))
-    return items(answer.json(), "entity_id")
+async def _all(host: Host) -> list[Any]:
+    return items((await host.read("states")).json(), "entity_id")
+
+
+async def _some(host: Host, ids: list[str]) -> list[Any]:
+    return items((await host.read("states", entity_ids=ids)).json(), "entity_id")
+
+
+async def _one_by_one(host: Host, ids: list[str]) -> list[Any]:
+    found = []
+    for entity_id in ids:
+        answer = await host.read("state", check=False, entity_id=entity_id)
+        if answer.ok:
+            found.extend(items([answer.json()], "entity_id"))
+        elif answer.status != 404:
+            raise EffectError(answer.code, answer.problem, answer.value)
+    return found
 
 
 async def _starting(host: Host) -> str:

@@ -54,7 +54,7 @@ async def read_wishes(intent: Mapping[str, Any], host: Host, *, rest: bool) -> t
     named: list[list[str]] = []
     for wish in _wishes(intent):
         named.append([*wish.get("entities", ()), *(_in_areas(wish, areas) if areas is not None else ())])
-    house = await read_house(host, {name for names in named for name in names}, whole=rest)
+    house = await read_house(host, {name for names in named for name in names}, rest=rest)
     found: dict[str, dict[str, Any]] = {}
     for names, fields in zip(named, wishes, strict=True):
         for name in names:

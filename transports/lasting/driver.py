@@ -268,9 +268,6 @@ class LastingDriver(ABC, Generic[O, T]):
                 self._links[key], self._keys[key] = link, told
         link.allow(manifest.limits.answer_bytes)
         self._failed.pop(target.name, None)
-        pinned = self._pins.get(endpoint, target)
-        if pinned is not None and link.ip and link.ip not in pinned.allowed:
-            link.drop("its name leads elsewhere now")
         return link
 
     async def _pinned(self, endpoint: Endpoint, target: Target) -> Pin:

@@ -84,15 +84,6 @@ class Link:
         return self._supervision.openings
 
     @property
-    def up(self) -> bool:
-        return self._wire is not None
-
-    @property
-    def ip(self) -> str:
-        """Where the open connection leads; empty where there is none."""
-        return self._wire.ip if self._wire is not None else ""
-
-    @property
     def used_at(self) -> float:
         return self._supervision.used_at
 
@@ -117,9 +108,7 @@ class Link:
             self._supervision.touch(now)
             return self._wire
         if self._supervision.state == "closed":
-            raise FabricError(
-                Code.TARGET_UNREACHABLE, f"target {self._name} at {self._where}: it was changed meanwhile"
-            )
+            raise self._unreachable("it was changed meanwhile")
         if (held := self._supervision.held(now)) > 0 and self._refusal is not None:
             raise again(self._refusal, held)
         self._supervision.ask(now)

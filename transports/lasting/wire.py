@@ -150,7 +150,7 @@ class SessionWire(asyncio.Protocol):
             raise Lost("it closed the connection")
 
     def ask(self, request: Any) -> int:
-        if self._over:
+        if self._over or self._transport is None or self._transport.is_closing():
             raise Lost("it closed the connection")
         ticket = self._session.ask(request)
         self._flush()

@@ -23,6 +23,7 @@ NAMES = (
     "witness_proof",
     "http_driver",
     "homeassistant",
+    "obs_scene",
     "start",
 )
 

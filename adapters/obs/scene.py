@@ -49,12 +49,11 @@ class Scene(Adapter):
         take: list[Change] = []
         if "scene" in intent:
             seen |= now.shown()
-            own = await _own(host, scene)
-            wanted = await _wanted(host, intent, own)
-            if wanted != own:
-                seen["own_transition"] = own
+            lent = await _lent(host, intent, scene)
+            if lent is not None:
+                seen["own_transition"] = lent[0]
             if now.shown() != {"program": scene}:
-                take = _take(now, scene, own, wanted)
+                take = _take(now, scene, lent)
         if "studio_mode" in intent:
             seen["studio_mode"] = now.preview is not None
         if now.preview is not None:
@@ -134,10 +133,16 @@ async def _own(host: Host, scene: str) -> Own:
     return {name: own.get(name) for name in ("transitionName", "transitionDuration")}
 
 
-async def _wanted(host: Host, intent: Mapping[str, Any], own: Own) -> Own:
-    """The transition that the scene is to come on by, as its own."""
+async def _lent(host: Host, intent: Mapping[str, Any], scene: str) -> "tuple[Own, Own] | None":
+    """The scene's own transition, and the one that it is to come on by; None where these are the same."""
     if "transition" not in intent and "duration_ms" not in intent:
-        return own
+        return None
+    own = await _own(host, scene)
+    wanted = await _wanted(host, intent, own)
+    return None if wanted == own else (own, wanted)
+
+
+async def _wanted(host: Host, intent: Mapping[str, Any], own: Own) -> Own:
     listed = await ask(host, "transitions")
     fixed = {item["transitionName"]: item["transitionFixed"] for item in listed["transitions"]}
     named_now = own["transitionName"] or listed["currentSceneTransitionName"]
@@ -152,7 +157,7 @@ async def _wanted(host: Host, intent: Mapping[str, Any], own: Own) -> Own:
     return {"transitionName": name, "transitionDuration": length}
 
 
-def _take(now: _Now, scene: str, own: Own, wanted: Own) -> list[Change]:
+def _take(now: _Now, scene: str, lent: "tuple[Own, Own] | None") -> list[Change]:
     """The changes that bring the scene on: its own transition set, the switch, its own transition as it was."""
     effect = SWITCHES[now.preview is not None]
     switch = Change(
@@ -163,8 +168,9 @@ def _take(now: _Now, scene: str, own: Own, wanted: Own) -> list[Change]:
         inverse=Call(effect, {"sceneName": now.program}),
         summary=f"from {short(now.program)} to {short(scene)}",
     )
-    if wanted == own:
+    if lent is None:
         return [switch]
+    own, wanted = lent
     length = f" in {wanted['transitionDuration']} ms" if wanted["transitionDuration"] else ""
     lend, back = (
         Change(

@@ -20,6 +20,7 @@ from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey
+from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Outcome
 
@@ -56,6 +57,8 @@ class Taken:
     """One step, and what became of it."""
 
     step: Step
+    action: str = ""
+    """Id of the action, once the log holds it."""
     begun: bool = False
     report: Report | None = None
     error: FabricError | None = None
@@ -148,12 +151,17 @@ class Sequence:
             taken.begun = True
             self.heard("begins", taken)
             ask = ask_of(taken.step, self.talent, self.why, self.trace, purpose)
+
+            def passes(action: str, _: Station) -> None:
+                taken.action = action
+
             try:
-                taken.report = await patiently(lambda: self.house.kernel.act(ask))
+                taken.report = await patiently(lambda: self.house.kernel.act(ask, passes))
+                taken.action = taken.report.action
                 taken.error = _problem(taken.report)
-            except FabricError as error:
+            except FabricError as error:  # it was turned away, or the log took no further entry: maybe after a write
                 taken.error = error
-            taken.wrote = purpose == "apply" and taken.report is not None and _wrote(self.house, taken.report)
+            taken.wrote = purpose == "apply" and _wrote(self.house, taken.action)
             self.heard("ended", taken)
         if taken.error is not None and self.failed is None:
             self.failed = taken
@@ -166,11 +174,10 @@ class Sequence:
                 await self._undo(taken, why)
 
     async def _undo(self, taken: Taken, why: str) -> None:
-        assert taken.report is not None
-        action = taken.report.action
         self.heard("taking_back", taken)
+        kernel, action = self.house.kernel, taken.action
         try:
-            taken.undo = await patiently(lambda: self.house.kernel.undo(action, self.talent, why, trace=self.trace))
+            taken.undo = await patiently(lambda: kernel.undo(action, self.talent, why, trace=self.trace))
             taken.undo_error = _problem(taken.undo) if taken.undo.outcome is not Outcome.UNDONE else None
         except FabricError as error:
             taken.undo_error = error
@@ -230,7 +237,10 @@ def _problem(report: Report) -> FabricError | None:
     return report.error or FabricError(Code.NOT_CONVERGED, f"{report.action} ended {report.outcome.value}")
 
 
-def _wrote(house: House, report: Report) -> bool:
-    """Whether the log says that a write was made, or may have been."""
-    history = History.of(report.action, house.log.entries(report.action))
+def _wrote(house: House, action: str) -> bool:
+    """Whether the log says that a write of the action was made, or may have been."""
+    rows = list(house.log.entries(action)) if action else []
+    if not rows:
+        return False
+    history = History.of(action, rows)
     return bool(history.done or history.uncertain)

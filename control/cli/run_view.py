@@ -80,6 +80,7 @@ def _step_json(taken: Taken, effects: Effects) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": taken.step.id,
         "capability": taken.step.capability,
+        "action": taken.action or None,
         "begun": taken.begun,
         "wrote": taken.wrote,
         "stays": taken.stays,
@@ -95,7 +96,7 @@ def _step_json(taken: Taken, effects: Effects) -> dict[str, Any]:
 
 def _outcome(taken: Taken) -> tuple[str, str, str]:
     if taken.error is not None:
-        outcome = taken.report.outcome.value if taken.report is not None else Outcome.REFUSED.value
+        outcome = taken.report.outcome.value if taken.report is not None else "cut off" if taken.wrote else "refused"
         sign, colour, words = "✗", "red", f"{outcome.replace('_', ' ')} {taken.error.code.value}"
     elif taken.report is None:
         sign, colour, words = ("?", "red", "cut off") if taken.begun else ("·", "dim", "not begun")

@@ -14,7 +14,9 @@ from homes import Ifctl
 from world import World
 
 from infrafabric.control.demo.simulator import VmixSimulator
-from infrafabric.kernel.errors import Code
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.entries import Kind
 
 Studio = tuple[Ifctl, VmixSimulator]
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "vmix-show.yaml"
@@ -184,6 +186,32 @@ def test_a_step_in_doubt_stops_the_run_and_is_said_to_stay(show_studio: Studio) 
     assert (answer["outcome"], answer["stays"]) == ("failed", ["record"])
     assert answer["steps"][0]["undo_error"]["code"] == Code.UNDO_IMPOSSIBLE.value
     assert answer["steps"][1]["begun"] is False
+
+
+@pytest.mark.parametrize("kind", [Kind.EFFECT_OBSERVED, Kind.ACTION_CLOSED])
+def test_a_log_that_stops_after_a_write_does_not_make_it_unwritten(
+    show_studio: Studio, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    from infrafabric.witness.log import WitnessLog
+
+    run, vmix = show_studio
+    append = WitnessLog.append
+    stopped: list[bool] = []
+
+    async def full(self: WitnessLog, *entries: Entry) -> Any:
+        if stopped or any(entry.kind is kind for entry in entries):
+            stopped.append(True)
+            raise FabricError(Code.LOG_STOPPED, "no room for the next entry")
+        return await append(self, *entries)
+
+    monkeypatch.setattr(WitnessLog, "append", full)
+    answer = ran(run, written(MUSIC, TAG), "--why", "x")
+    assert (answer["outcome"], answer["failed"], answer["stays"]) == ("failed", "music", ["music"])
+    assert answer["error"]["code"] == Code.IN_DOUBT.value
+    assert answer["steps"][0]["action"]
+    assert "undo_error" in answer["steps"][0]
+    assert answer["afterwards"]["code"] == Code.LOG_STOPPED.value
+    assert [request.function for request in vmix.writes()] == ["SetVolume"]
 
 
 def test_planning_first_finds_a_refusal_before_anything_is_done(show_studio: Studio) -> None:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
 import pytest
-import yaml
 from homes import Ifctl
-from lasting_peers import EXAMPLES, TOKEN, House
+from lasting_peers import TOKEN, House
 
 from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.control.health import Seen, forget_health, known_health, note_drivers, note_health, noting
 from infrafabric.kernel.ports import Driver, Health
-
-LAMPS = "from infrafabric.adapters.sdk import Adapter\n\n\nclass Lamps(Adapter):\n    pass\n"
 
 
 def health(run: Ifctl, *options: str) -> Any:
@@ -83,51 +78,13 @@ def test_a_changed_or_removed_target_is_another(studio: tuple[Ifctl, VmixSimulat
 # --- a lasting connection, its secret, and what it says
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
-    """A house in a thread of its own: ifctl brings its own event loop."""
-    peer, loop, ready, stop = House(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-
-    async def live() -> None:
-        await peer.start()
-        ready.set()
-        await stop.wait()
-        await peer.stop()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(live()), daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    yield peer
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
-    loop.close()
-
-
-@pytest.fixture
-def house_home(bare_home: Ifctl, house: House, tmp_path: Path) -> Ifctl:
-    source = tmp_path / "lamps"
-    source.mkdir()
-    manifest = yaml.safe_load((EXAMPLES / "websocket.yaml").read_text("utf-8"))
-    (source / "lamps.yaml").write_text(yaml.safe_dump({**manifest, "files": ["lamps.py"]}), "utf-8")
-    (source / "lamps.py").write_text(LAMPS, "utf-8")
-    run = bare_home
-    run.ok("trust", "publisher", "acme", "--key", "own", "--pattern", "house.*", "--why", "x")
-    run.ok("adapter", "sign", str(source), "--manifest", "lamps.yaml", "--out", str(tmp_path / "bundle"))
-    run.ok("adapter", "install", str(tmp_path / "bundle"))
-    run.ok("trust", "allow", "house.lamps@1.0.0", "--why", "x")
-    run.ok("secret", "set", "TOKEN", "--why", "x", stdin=TOKEN)
-    settings = ("HOUSE_HOST=127.0.0.1", f"HOUSE_PORT={house.port}", "--secret", "HOUSE_TOKEN=vault:TOKEN")
-    run.ok("target", "add", "house@one", *settings, "--allow-address", "loopback", "--why", "x")
-    return run
-
-
-def test_check_is_let_in_and_asks_for_nothing(house_home: Ifctl, house: House) -> None:
+def test_check_is_let_in_and_asks_for_nothing(house_home: Ifctl, living_house: House) -> None:
     assert health(house_home, "--check")["house@one"]["state"] == "up"
-    assert (house.connections, house.heard) == (1, [])
+    assert (living_house.connections, living_house.heard) == (1, [])
 
 
-def test_check_says_who_does_not_let_us_in(house_home: Ifctl, house: House) -> None:
-    house.token = "another"
+def test_check_says_who_does_not_let_us_in(house_home: Ifctl, living_house: House) -> None:
+    living_house.token = "another"
     seen = health(house_home, "--check")["house@one"]
     assert seen["state"] == "refused"
     assert "auth_invalid" in seen["detail"]
@@ -136,12 +93,12 @@ def test_check_says_who_does_not_let_us_in(house_home: Ifctl, house: House) -> N
 
 
 def test_a_peer_that_stalls_costs_no_more_than_the_check(
-    house_home: Ifctl, house: House, monkeypatch: pytest.MonkeyPatch
+    house_home: Ifctl, living_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def mute(connection: Any) -> None:
         await connection.wait_closed()
 
-    house.greeting = mute
+    living_house.greeting = mute
     monkeypatch.setattr("infrafabric.control.health.CHECK_S", 0.3)
     began = time.monotonic()
     seen = health(house_home, "--check")["house@one"]

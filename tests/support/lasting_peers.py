@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from homes import Ifctl
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -311,6 +313,67 @@ async def house_rig(house: House) -> AsyncIterator[LastingRig]:
     rig = LastingRig("websocket", "HOUSE", house.port, {"HOUSE_TOKEN": TOKEN})
     yield rig
     await rig.driver.close()
+
+
+@pytest.fixture
+def living_house() -> Iterator[House]:
+    """A house in a thread of its own: ifctl brings its own event loop. Change its members between commands only."""
+    peer, loop, ready, stop = House(), asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+    async def live() -> None:
+        await peer.start()
+        ready.set()
+        await stop.wait()
+        await peer.stop()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(live()), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    yield peer
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    loop.close()
+
+
+LAMPS = """
+from infrafabric.adapters.sdk import Adapter, Change, Plan, Refuse
+
+
+class Lamps(Adapter):
+    async def plan(self, intent, host):
+        answer = await host.read("lamps", names=intent["lamps"])
+        lamps = answer.value["items"]
+        changes = []
+        for name in intent["lamps"]:
+            if lamps[name] is None:
+                raise Refuse(f"no lamp is called {name}")
+            if lamps[name]["lit"] != intent["lit"]:
+                changes.append(Change(
+                    "switch", {"name": name, "lit": intent["lit"]},
+                    before={name: lamps[name]["lit"]}, after={name: intent["lit"]},
+                ))
+        return Plan(changes)
+"""
+
+
+@pytest.fixture
+def house_home(bare_home: Ifctl, living_house: House, tmp_path: Path) -> Ifctl:
+    """ifctl on a home that may switch the living house's lamps, by the example's manifest and a small adapter."""
+    source = tmp_path / "lamps"
+    source.mkdir()
+    manifest = yaml.safe_load((EXAMPLES / "websocket.yaml").read_text("utf-8"))
+    (source / "lamps.yaml").write_text(yaml.safe_dump({**manifest, "files": ["lamps.py"]}), "utf-8")
+    (source / "lamps.py").write_text(LAMPS, "utf-8")
+    run = bare_home
+    run.ok("trust", "publisher", "acme", "--key", "own", "--pattern", "house.*", "--why", "x")
+    run.ok("adapter", "sign", str(source), "--manifest", "lamps.yaml", "--out", str(tmp_path / "bundle"))
+    run.ok("adapter", "install", str(tmp_path / "bundle"))
+    run.ok("trust", "allow", "house.lamps@1.0.0", "--why", "x")
+    run.ok("secret", "set", "TOKEN", "--why", "x", stdin=TOKEN)
+    settings = ("HOUSE_HOST=127.0.0.1", f"HOUSE_PORT={living_house.port}", "--secret", "HOUSE_TOKEN=vault:TOKEN")
+    run.ok("target", "add", "house@one", *settings, "--allow-address", "loopback", "--why", "x")
+    run.ok("talent", "grant", "--name", "operator", "--capability", "house.lamps", "--why", "x")
+    return run
 
 
 @pytest.fixture

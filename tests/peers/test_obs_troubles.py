@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from obs_peer import ObsHouse
 
     from infrafabric.adapters.obs.tests.obs_studio import ObsStudio
+    from infrafabric.kernel.ask import Report
 
 BACK_S = 2.0
 
@@ -108,3 +109,20 @@ async def test_obs_that_stands_still_is_given_up_at_the_deadline(obs_house: ObsH
     assert report.outcome is Outcome.REFUSED and report.error is not None
     assert report.error.code in (Code.TARGET_TIMEOUT, Code.TARGET_LOST, Code.TARGET_UNREACHABLE)
     assert obs.program == "Intro"
+
+
+async def test_two_kernels_on_one_scene(obs_house: ObsHouse, second_obs_house: ObsHouse, obs: ObsStudio) -> None:
+    """Neither knows of the other. Whoever says converged last is right, and nobody else says so falsely."""
+    seen: list[tuple[float, str]] = []
+
+    async def act(house: ObsHouse, scene: str) -> Report:
+        report = await house.act("scene", scene=scene, transition="Fade", duration_ms=700)
+        if report.outcome is Outcome.CONVERGED:
+            seen.append((time.monotonic(), scene))
+        return report
+
+    reports = await asyncio.gather(act(obs_house, "Main"), act(second_obs_house, "Outro"))
+    codes = {report.error.code for report in reports if report.error is not None}
+    assert codes <= {Code.CONTESTED, Code.NOT_CONVERGED, Code.PLAN_STALE}
+    obs.until(lambda: not obs.snapshot()["in_transition"])
+    assert seen and obs.on_air() == {max(seen)[1]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,26 @@ def obs(obs_session: ObsStudio) -> Iterator[ObsStudio]:
 async def obs_house_session(
     obs_session: ObsStudio, furnished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ObsHouse]:
-    root = tmp_path_factory.mktemp("obs-home") / "home"
+    async with _opened(furnished, tmp_path_factory.mktemp("obs-home") / "home", obs_session) as made:
+        yield made
+
+
+@pytest.fixture
+async def obs_house(obs: ObsStudio, obs_house_session: ObsHouse) -> ObsHouse:
+    """A home at work, on the OBS where it began."""
+    return obs_house_session
+
+
+@pytest.fixture
+async def second_obs_house(obs: ObsStudio, furnished: Path, tmp_path: Path) -> AsyncIterator[ObsHouse]:
+    """Another home on the same OBS, with a kernel of its own."""
+    async with _opened(furnished, tmp_path / "second", obs) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _opened(furnished: Path, root: Path, studio: ObsStudio) -> AsyncIterator[ObsHouse]:
+    """A copy of the furnished home with the OBS capabilities, allowed and granted on `studio`."""
     shutil.copytree(furnished, root, ignore=shutil.ignore_patterns("components"))
     async with open_house(Home.open(root), "acting", passphrase=NOBODY) as house:
         keys = house.keystore
@@ -109,12 +129,6 @@ async def obs_house_session(
             trust = allow(trust, bundle.manifest.id, bundle.manifest.version, bundle.digest)
         house.registry.refresh()
         await adopt(house, sign_trust(trust, keys.load("root")), "allow obs", "test", new_trace_id())
-        made = ObsHouse(house, obs_session)
-        await made.target(TARGET, obs_session.port, obs_session.password)
+        made = ObsHouse(house, studio)
+        await made.target(TARGET, studio.port, studio.password)
         yield made
-
-
-@pytest.fixture
-async def obs_house(obs: ObsStudio, obs_house_session: ObsHouse) -> ObsHouse:
-    """A home at work, on the OBS where it began."""
-    return obs_house_session

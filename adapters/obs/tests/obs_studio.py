@@ -43,7 +43,7 @@ FPSCommon={fps}
 Mode=Simple
 [SimpleOutput]
 FilePath={recordings}
-RecFormat=mkv
+RecFormat=ts
 RecQuality=Stream
 StreamEncoder=x264
 VBitrate=300

@@ -17,22 +17,39 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(90)
 
 
-async def test_a_device_that_says_yes_and_does_nothing_and_one_that_does_it_8_s_later(homeassistant: Governed) -> None:
+async def test_deaf_late_and_vanishing_devices(homeassistant: Governed) -> None:
+    """One says yes and does nothing, one does it 8 s later, one becomes unavailable while it is acted on.
+
+    One action at a time on a target; here are three, so that the test waits once.
+    """
     from homeassistant_house import VARIABLE
 
-    await homeassistant.target("homeassistant@twin", VARIABLE)  # one action at a time on a target: here are two
+    def on(*entities: str, target: str) -> Any:
+        intent = {"entities": list(entities), "state": "on"}
+        return homeassistant.kernel.act(homeassistant.ask(intent, target=f"homeassistant@{target}"))
+
+    async def vanish() -> None:
+        await asyncio.sleep(2)
+        await asyncio.to_thread(homeassistant.ha.call, "input_boolean.turn_off", entity_id="input_boolean.linked")
+
+    for target in ("second", "third"):
+        await homeassistant.target(f"homeassistant@{target}", VARIABLE)
     began = asyncio.get_running_loop().time()
-    deaf, late = await asyncio.gather(
-        homeassistant.act("switch.deaf", state="on"),
-        homeassistant.kernel.act(
-            homeassistant.ask({"entities": ["switch.late"], "state": "on"}, target="homeassistant@twin")
-        ),
+    deaf, late, vanishing, _ = await asyncio.gather(
+        on("switch.deaf", target="house"),
+        on("switch.late", target="second"),
+        on("switch.deaf", "switch.gone", target="third"),
+        vanish(),
     )
     took = asyncio.get_running_loop().time() - began
+
     assert deaf.outcome is Outcome.FAILED and deaf.error is not None and deaf.error.code is Code.NOT_CONVERGED
     assert deaf.remains is not None and [change.effect for change in deaf.remains.changes] == ["switch_on"]
-    assert late.outcome is Outcome.CONVERGED and await homeassistant.state("switch.late") == "on"
-    assert await homeassistant.state("switch.deaf") == "off" and took >= 8
+    assert await homeassistant.state("switch.deaf") == "off"
+    assert late.outcome is Outcome.CONVERGED and took >= 8
+    assert await homeassistant.state("switch.late") == "on"
+    assert vanishing.outcome is Outcome.FAILED and vanishing.error is not None
+    assert "switch.gone is unavailable" in vanishing.error.message
 
 
 async def test_an_entity_that_is_not_reached_is_refused(homeassistant: Governed) -> None:
@@ -41,15 +58,6 @@ async def test_an_entity_that_is_not_reached_is_refused(homeassistant: Governed)
         refused = await homeassistant.act("switch.gone", state=wish)
         assert refused.outcome is Outcome.REFUSED and refused.error is not None
         assert refused.error.code is Code.ADAPTER_REFUSED and "switch.gone is unavailable" in refused.error.message
-
-
-async def test_an_entity_that_goes_away_while_it_is_acted_on_is_not_converged(homeassistant: Governed) -> None:
-    running = asyncio.create_task(homeassistant.act("switch.late", "switch.gone", state="on"))
-    await asyncio.sleep(2)
-    await asyncio.to_thread(homeassistant.ha.call, "input_boolean.turn_off", entity_id="input_boolean.linked")
-    report = await running
-    assert report.outcome is Outcome.FAILED and report.error is not None
-    assert "switch.gone is unavailable" in report.error.message
 
 
 async def test_what_another_hand_takes_back_at_once_is_not_converged(homeassistant: Governed) -> None:

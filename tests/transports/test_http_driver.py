@@ -279,3 +279,24 @@ async def test_forgetting_a_target_closes_its_connections(http_peer: Any, http_r
     await http_rig.driver.forget("lamp@desk")
     await http_rig.perform()
     assert http_peer.connections == 2
+
+
+async def test_health_is_as_the_target_was_last_found(http_peer: Any, http_rig: Any, answer: Any) -> None:
+    assert http_rig.driver.health() == {}
+    await http_rig.perform()
+    assert http_rig.driver.health()["lamp@desk"].state == "up"
+    http_peer.answer = lambda heard: answer(b"who are you", "401 Unauthorized")
+    await http_rig.perform()
+    known = http_rig.driver.health()["lamp@desk"]
+    assert (known.state, known.detail) == ("refused", "401 Unauthorized: who are you")
+    http_peer.answer = lambda heard: answer(b"not yours", "403 Forbidden")
+    await http_rig.perform()
+    assert http_rig.driver.health()["lamp@desk"].state == "up", "it knows us, and refuses one thing"
+    await http_rig.driver.forget("lamp@desk")
+    assert http_rig.driver.health() == {}
+
+
+async def test_nothing_is_heard_over_http(http_rig: Any) -> None:
+    with pytest.raises(FabricError) as caught:
+        http_rig.driver.check(http_rig.manifest(signals={"news": []}))
+    assert caught.value.code == Code.MANIFEST_INVALID

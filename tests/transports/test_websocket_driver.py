@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import Any
 
@@ -382,6 +383,48 @@ async def test_a_hundred_reads_at_once_look_once(house: Any, house_rig: Any) -> 
     answers = await asyncio.gather(*(house_rig.perform("lamps", {"names": ["Halle"]}) for _ in range(100)))
     assert all(answer.value == {"items": {"Halle": {"name": "Halle", "lit": False}}} for answer in answers)
     assert len(house.requests("get_lamps")) == 1
+
+
+async def test_reads_are_never_older_than_they_began(house: Any, house_rig: Any) -> None:
+    """Another hand counts up, connections drop at random; each read shows at least what was so when it began."""
+    dice = random.Random(4711)  # noqa: S311  (repeatable, not secret)
+    house.lamps = {name: {"name": name, "count": 0} for name in ("a", "b", "c")}
+    over = False
+
+    async def another_hand() -> None:
+        while not over:
+            name = dice.choice("abc")
+            await house.change(name, {"name": name, "count": house.lamps[name]["count"] + 1})
+            await asyncio.sleep(dice.choice([0, 0, 0.001]))
+
+    async def cut() -> None:
+        while not over:
+            await asyncio.sleep(dice.uniform(0.05, 0.3))
+            for connection in list(house.open):
+                connection.transport.abort()
+
+    async def read() -> int:
+        seen = 0
+        while not over:
+            least = {name: lamp["count"] for name, lamp in house.lamps.items()}
+            try:
+                answer = await house_rig.perform("lamps", {"names": ["a", "b", "c"]})
+            except FabricError as error:
+                assert error.code in (Code.TARGET_LOST, Code.TARGET_UNREACHABLE)
+                await asyncio.sleep(0.01)
+                continue
+            most = {name: lamp["count"] for name, lamp in house.lamps.items()}
+            for name, lamp in answer.value["items"].items():
+                assert least[name] <= lamp["count"] <= most[name]
+            seen += 1
+        return seen
+
+    tasks = [asyncio.create_task(one()) for one in (another_hand, cut, read, read, read)]
+    await asyncio.sleep(3)
+    over = True
+    results = await asyncio.gather(*tasks)
+    assert sum(seen for seen in results if seen is not None) > 20
+    assert house_rig.health().reconnects > 0
 
 
 # --- manifests

@@ -82,6 +82,10 @@ class HttpDriver:
         compiled = self._compile(manifest)
         if manifest.connection:
             raise FabricError(Code.MANIFEST_INVALID, "the http driver takes no connection: each request stands alone")
+        if manifest.signals is not None and manifest.signals.driver in (None, self.name):
+            raise FabricError(
+                Code.MANIFEST_INVALID, "signals need a driver that listens: no server speaks unasked over http"
+            )
         for template in compiled.effects.values():
             if unknown := template.secrets - set(manifest.requires.secrets):
                 raise FabricError(
@@ -118,10 +122,12 @@ class HttpDriver:
             request = _effect(compiled, call).build(call.args, secrets, call.provider_key)
             endpoint = compiled.base.fill(call.target.name, call.target.settings)
             head, body = await self._exchange(call, endpoint, request)
-            self._health[call.target.name] = Health("up", latency_ms=(time.perf_counter() - began) * 1000)
             value = answer_value(head, body, self._redactor)
             ok = 200 <= head.status < 300
             said = "" if ok else problem(head, value, self._redactor)
+            took = (time.perf_counter() - began) * 1000
+            known = Health("refused", said, took) if head.status == 401 else Health("up", latency_ms=took)
+            self._health[call.target.name] = known
             return Answer(
                 value,
                 ok,

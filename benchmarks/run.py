@@ -22,6 +22,7 @@ NAMES = (
     "witness_append",
     "witness_proof",
     "http_driver",
+    "lasting_drivers",
     "homeassistant",
     "obs_scene",
     "start",

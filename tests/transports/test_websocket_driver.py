@@ -310,6 +310,38 @@ async def test_health_is_checked_without_asking_for_anything(house: Any, house_r
     assert found.state == "down"
 
 
+async def test_a_revoked_token_is_told_to_who_listens_and_not_tried_again(house: Any, house_rig: Any) -> None:
+    async with house_rig.driver.signals(house_rig.manifest(), house_rig.target(), house_rig.secrets) as signals:
+        house.token = "another"
+        for connection in list(house.open):
+            connection.transport.abort()
+        with pytest.raises(FabricError) as caught:
+            async with asyncio.timeout(5):
+                await signals.wait()
+        assert caught.value.code == Code.TARGET_AUTH
+        refused = house.connections
+        await asyncio.sleep(1)
+        assert house.connections == refused
+    assert house_rig.health().state == "refused"
+    assert (await house_rig.refusal("all")).code == Code.TARGET_AUTH
+
+
+async def test_to_forget_a_target_ends_what_waits_on_it(house: Any, house_rig: Any) -> None:
+    async def mute(connection: Any, message: dict[str, Any]) -> bool:
+        return True
+
+    house.misbehave = mute
+    waiting = asyncio.create_task(house_rig.refusal("all"))
+    while not house.heard:
+        await asyncio.sleep(0.01)
+    await house_rig.driver.forget("house@one")
+    assert (await waiting).code == Code.TARGET_LOST
+    assert house_rig.health() is None
+    async with asyncio.timeout(2):
+        while house.open:
+            await asyncio.sleep(0.01)
+
+
 # --- views
 
 

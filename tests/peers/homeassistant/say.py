@@ -9,18 +9,21 @@ The core_config step of onboarding is left out: it starts integrations that reac
 import asyncio
 import json
 import sys
+from typing import Any
 
 import aiohttp
 
 
-async def talk(http, base, token, messages):
+async def talk(
+    http: aiohttp.ClientSession, base: str, token: str, messages: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     async with http.ws_connect(base + "/api/websocket", max_msg_size=0) as socket:
         await socket.receive_json()
         await socket.send_json({"type": "auth", "access_token": token})
         greeting = await socket.receive_json()
         if greeting["type"] != "auth_ok":
             return [greeting]
-        results = []
+        results: list[dict[str, Any]] = []
         for number, message in enumerate(messages, 1):
             await socket.send_json({"id": number, **message})
             while (reply := await socket.receive_json()).get("id") != number:
@@ -29,7 +32,7 @@ async def talk(http, base, token, messages):
         return results
 
 
-async def onboard(http, base):
+async def onboard(http: aiohttp.ClientSession, base: str) -> str:
     owner = {
         "client_id": base + "/", "name": "Owner", "username": "owner", "password": "owner-pw", "language": "en",
     }  # fmt: skip
@@ -39,10 +42,10 @@ async def onboard(http, base):
     async with http.post(base + "/auth/token", data=grant) as answer:
         access = (await answer.json())["access_token"]
     ask = {"type": "auth/long_lived_access_token", "client_name": "tests", "lifespan": 365}
-    return (await talk(http, base, access, [ask]))[0]["result"]
+    return str((await talk(http, base, access, [ask]))[0]["result"])
 
 
-async def main():
+async def main() -> None:
     base, what = sys.argv[1:]
     # A house that speaks TLS has a certificate of the test's own, on loopback.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as http:

@@ -21,7 +21,8 @@ AFTER_S = 0.3
 """How long after a transition's end OBS is given to swap program and preview."""
 SETTLING_S = 2.0
 """How much of a transition the kernel watches by itself; what is longer is waited for here. Below its settle_s."""
-STEP_S = 0.1
+STEP_S = 0.25
+"""How often a running transition is looked at where OBS tells nothing."""
 LONGEST_S = 21.0
 """OBS's longest transition takes 20 s."""
 DEFAULT_MS = 300
@@ -232,8 +233,7 @@ async def _until_still(host: Host) -> None:
     """Let a transition that is under way end: in studio mode OBS ignores a switch until then, and says it took it."""
     waited = 0.0
     while waited < LONGEST_S and (await ask(host, "cursor")).get("transitionCursor", 1.0) < 1.0:
-        await host.wait(STEP_S)
-        waited += STEP_S
+        waited += await host.news(STEP_S)
 
 
 async def _length_s(host: Host, scene: str) -> float:

@@ -72,12 +72,3 @@ async def test_a_source_that_a_scene_holds_twice_needs_its_number(obs_house: Obs
         assert [item[2] for item in obs.snapshot()["items"]["Intro"]] == [True, False]
     finally:
         obs.call("RemoveSceneItem", sceneName="Intro", sceneItemId=number)
-
-
-async def test_a_source_that_was_removed_is_refused(obs_house: ObsHouse, obs: ObsStudio) -> None:
-    obs.call("CreateInput", sceneName="Intro", inputName="Name", inputKind="text_ft2_source_v2", inputSettings={})
-    assert (await obs_house.act("source", source="Name", text="A")).outcome is Outcome.CONVERGED
-    obs.call("RemoveInput", inputName="Name")
-    obs.until(lambda: not [item for item in obs.call("GetInputList")["inputs"] if item["inputName"] == "Name"])
-    report = await obs_house.act("source", source="Name", text="B")
-    assert report.error is not None and report.error.code is Code.ADAPTER_REFUSED

@@ -354,7 +354,11 @@ async def peer() -> AsyncIterator[ObsStudio]:
         if why := missing():
             raise RuntimeError(why)
         folder = Path(tempfile.mkdtemp(prefix="obs-studio-"))
-        obs = ObsStudio(folder).__enter__()
+        try:
+            obs = ObsStudio(folder).__enter__()
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         _running.append(obs)
         atexit.register(_end, obs)
     obs = _running[0]

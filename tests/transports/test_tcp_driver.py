@@ -29,6 +29,22 @@ async def test_a_no_is_an_answer(matrix_rig: Any) -> None:
     assert (answer.ok, answer.problem) == (False, "no such output")
 
 
+async def test_only_a_no_that_the_manifest_calls_definite_is_conclusive(matrix: Any, matrix_rig: Any) -> None:
+    matrix.reply = lambda line: b"ROUTE ER no such output\r\n"
+    route = matrix_rig.effects()["route"]
+    rules = {name: rule for name, rule in route["reply"].items() if name != "definite"}
+    for definite, conclusive in (
+        ({}, False),
+        ({"definite": False}, False),
+        ({"definite": True}, True),
+        ({"definite": "^ROUTE ER no such"}, True),
+        ({"definite": "^ROUTE ER busy"}, False),
+    ):
+        effects = matrix_rig.effects(route={**route, "reply": {**rules, **definite}})
+        answer = await matrix_rig.perform("route", {"output": 1, "input": 2}, effects=effects)
+        assert (answer.ok, answer.conclusive) == (False, conclusive)
+
+
 async def test_a_body_of_announced_length_is_read(matrix: Any, matrix_rig: Any) -> None:
     assert (await matrix_rig.perform("routes")).value == {"line": "ROUTES 12", "body": "1=1\n2=2\n3=3\n"}
     matrix.reply = lambda line: b"ROUTES 0\r\n"

@@ -40,6 +40,25 @@ async def test_a_no_is_an_answer(house_rig: Any) -> None:
     assert answer.value["reply"]["success"] is False
 
 
+async def test_only_a_no_that_the_manifest_calls_definite_is_conclusive(house: Any, house_rig: Any) -> None:
+    async def half_way(connection: Any, message: dict[str, Any]) -> bool:
+        error = '{"code": "unknown_error", "message": "Unknown error"}'
+        await connection.send(f'{{"id": {message["id"]}, "type": "result", "success": false, "error": {error}}}')
+        return True
+
+    effects = house_rig.effects()
+    replaced = {**effects["switch"], "reply": {"definite": [{"error": {"code": "unknown_error"}}]}}
+    effects = {**effects, "replaced": replaced}
+    args = {"name": "Keller", "lit": True}
+    assert (await house_rig.perform("switch", args, effects=effects)).conclusive  # "no such lamp"
+    assert not (await house_rig.perform("replaced", args, effects=effects)).conclusive
+    house.misbehave = half_way
+    answer = await house_rig.perform("switch", args, effects=effects)
+    assert (answer.ok, answer.problem, answer.conclusive) == (False, "Unknown error", False)
+    assert (await house_rig.perform("replaced", args, effects=effects)).conclusive
+    assert house.connections == 1
+
+
 async def test_one_connection_serves_a_hundred_requests_at_once(house: Any, house_rig: Any) -> None:
     async def shuffled(connection: Any, message: dict[str, Any]) -> bool:
         if message["type"] != "switch":
@@ -477,6 +496,8 @@ async def test_the_example_is_taken(house_rig: Any) -> None:
         ({"connection": {}}, "connection lacks id"),
         ({"connection": {"id": "id", "ping": {}}}, "takes no 'ping'"),
         ({"connection": {"id": "id", "ok": "success"}}, "no JSON Pointer"),
+        ({"connection": {"id": "id", "definite": {"error": {}}}}, "connection.definite is a list"),
+        ({"effects": {"it": {"read": "request", "json": {"a": 1}, "reply": {"ok": {}}}}}, "takes no 'ok'"),
         ({"connection": {"id": "id", "idle": {"type": "ping"}}}, "idle and idle_reply"),
         ({"connection": {"id": "id", "opening": [{"send": {"a": 1}, "expect": {}}]}}, "opening.0 sends or expects"),
         ({"connection": {"id": "id", "opening": [{"send": {"x": {"secret": "OTHER"}}}]}}, "OTHER"),

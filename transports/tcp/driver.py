@@ -112,7 +112,10 @@ class TcpDriver(LastingDriver[Spec, Template]):
         rule = template.reply.ok if said.ok else template.reply.failed
         if rule is not None:
             value["body"] = rule.group(said.line)
-        return Exchanged(value, said.ok, "" if said.ok else value["body"] or said.line)
+        if said.ok:
+            return Exchanged(value)
+        sure = template.reply.conclusive(said.line)
+        return Exchanged(value, False, value["body"] or said.line, conclusive=sure)
 
     def shown(self, template: Template, args: Mapping[str, Any]) -> str:
         later = later_results(args)

@@ -39,6 +39,12 @@ class ReplyRule:
     failed: LinePattern | None
     length: LinePattern | None
     """Its group is the number of bytes that come after the line."""
+    definite: LinePattern | bool = False
+    """Which lines that match `failed` say for certain that nothing was done."""
+
+    def conclusive(self, line: str) -> bool:
+        """Whether a no in these words leaves nothing open."""
+        return self.definite if isinstance(self.definite, bool) else self.definite.matches(line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +90,18 @@ def compile_connection(connection: Mapping[str, Any]) -> Spec:
 
 def compile_reply(reply: Mapping[str, Any], where: str) -> ReplyRule:
     """An effect's `reply`, or a subscription's. Raises IF_ERR_MANIFEST_INVALID."""
-    given = members(where, reply, frozenset({"ok", "failed", "length"}))
+    given = dict(members(where, reply, frozenset({"ok", "failed", "length", "definite"})))
+    definite = given.pop("definite", False)
+    if definite is not False and "failed" not in given:
+        raise _fault(where, "has definite without failed")
+    if not isinstance(definite, bool):
+        definite = compile_line_pattern(definite, f"{where}.definite")
     rules = {name: compile_line_pattern(item, f"{where}.{name}") for name, item in given.items()}
     if ("ok" in rules) == ("length" in rules):
         raise _fault(where, "has ok or length: how the answer is known")
     if "length" in rules and rules["length"].parts is None:
         raise _fault(f"{where}.length", "has no group: the number of bytes that follow")
-    return ReplyRule(rules.get("ok"), rules.get("failed"), rules.get("length"))
+    return ReplyRule(rules.get("ok"), rules.get("failed"), rules.get("length"), definite)
 
 
 def members(where: str, value: object, known: frozenset[str]) -> Mapping[str, Any]:

@@ -45,6 +45,7 @@ from infrafabric.transports.websocket.spec import (
     members,
     message_node,
     pattern,
+    patterns,
     pointer,
 )  # fmt: skip
 from infrafabric.transports.websocket.view import TargetSaid, View, ViewSpec
@@ -65,6 +66,8 @@ class Template:
     view: ViewSpec | None
     validators: Mapping[str, Validator]
     optional: frozenset[str]
+    definite: tuple[Any, ...]
+    """What a no holds that says for certain that nothing was done."""
     spec: Spec
 
     def fill(self, args: Mapping[str, Any], secrets: Mapping[str, str]) -> Mapping[str, Any]:
@@ -141,7 +144,8 @@ class WebSocketDriver(LastingDriver[Spec, Template]):
         asked = Asked(message, template.spec.reply)
         reply = await called.link.ask(asked, called.course, limit=limit, sure=called.sure)
         problem = template.spec.judge(reply.value)
-        return Exchanged({"reply": reply.value}, problem is None, problem or "")
+        sure = problem is None or any(fits(one, reply.value) for one in template.definite)
+        return Exchanged({"reply": reply.value}, problem is None, problem or "", conclusive=sure)
 
     def shown(self, template: Template, args: Mapping[str, Any]) -> str:
         later = later_results(args)
@@ -172,7 +176,7 @@ async def _look(called: Called[Template], spec: ViewSpec, limit: int) -> Exchang
 
 
 def _template(name: str, effect: Effect, spec: Spec) -> Template:
-    for place in ("path", "query", "headers", "form", "reply", "provider_key"):
+    for place in ("path", "query", "headers", "form", "provider_key"):
         if getattr(effect, place):
             raise template_fault(name, f"the websocket driver takes no {place}")
     if effect.operation not in ("request", "view"):
@@ -183,7 +187,9 @@ def _template(name: str, effect: Effect, spec: Spec) -> Template:
     view = _view(name, effect, spec) if effect.view else None
     validators = {argument: compile_schema(schema, argument) for argument, schema in effect.arguments().items()}
     optional = frozenset(effect.optional) | ({view.select} if view is not None else set())
-    return Template(name, message, view, validators, optional, spec)
+    reply = members(f"effect {name}.reply", effect.reply, frozenset({"definite"}))
+    definite = patterns(reply["definite"], f"effect {name}.reply.definite") if reply else spec.definite
+    return Template(name, message, view, validators, optional, definite, spec)
 
 
 def _view(name: str, effect: Effect, spec: Spec) -> ViewSpec:

@@ -25,10 +25,11 @@ from infrafabric.transports.places import (
 from infrafabric.transports.websocket.fits import Pointer
 
 __all__ = [
-    "Expect", "Send", "Spec", "compile_connection", "constant_message", "members", "message_node", "pattern", "pointer",
+    "Expect", "Send", "Spec", "compile_connection", "constant_message", "members", "message_node", "pattern",
+    "patterns", "pointer",
 ]  # fmt: skip
 
-_CONNECTION = frozenset({"opening", "headers", "id", "reply", "ok", "problem", "idle", "idle_reply"})
+_CONNECTION = frozenset({"opening", "headers", "id", "reply", "ok", "problem", "definite", "idle", "idle_reply"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Spec:
     idle: Mapping[str, Any] | None
     idle_reply: Any
     secrets: frozenset[str]
+    definite: tuple[Any, ...] = ()
+    """What a no holds that says for certain that nothing was done."""
     settings: frozenset[str] = frozenset()
 
     def judge(self, reply: Any) -> str | None:
@@ -85,14 +88,16 @@ def compile_connection(connection: Mapping[str, Any]) -> Spec:
         *(step.message for step in opening if isinstance(step, Send)),
         *(node for _, node in headers),
     ]
+    spoken = {name: item for name, item in given.items() if name != "definite"}  # how a no is read parts no connection
     return Spec(
-        hashlib.sha256(dumps(dict(connection))).hexdigest(), opening, headers, given["id"],
+        hashlib.sha256(dumps(spoken)).hexdigest(), opening, headers, given["id"],
         pattern(given.get("reply", {}), "connection.reply"),
         pointer(given["ok"], "connection.ok") if "ok" in given else None,
         pointer(given["problem"], "connection.problem") if "problem" in given else None,
         constant_message(given["idle"], "connection.idle", given["id"]) if "idle" in given else None,
         pattern(given.get("idle_reply", {}), "connection.idle_reply"),
         frozenset(name for node in nodes for name in secrets_in(node)),
+        patterns(given.get("definite", ()), "connection.definite"),
     )  # fmt: skip
 
 
@@ -112,6 +117,12 @@ def pattern(value: object, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise _fault(where, "is a mapping: the members that a message holds")
     return _constants(value, where)
+
+
+def patterns(value: object, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _fault(where, "is a list of patterns")
+    return tuple(pattern(one, f"{where}.{number}") for number, one in enumerate(value))
 
 
 def pointer(value: object, where: str) -> Pointer:

@@ -137,3 +137,13 @@ def test_what_nobody_classified_carries_a_hazard(service_manifest: Manifest) -> 
 def test_every_act_is_destructive_and_names_a_hazard(service_manifest: Manifest) -> None:
     for effect in service_manifest.effects.values():
         assert effect.is_read or (effect.destructive and effect.hazards)
+
+
+def test_an_error_of_a_service_that_may_have_begun_is_never_definite(service_manifest: Manifest) -> None:
+    def codes(patterns: Any) -> set[str]:
+        return {pattern["error"]["code"] for pattern in patterns}
+
+    before = {"not_found", "unknown_command"}
+    assert codes(service_manifest.connection["definite"]) == before | {"unauthorized", "invalid_format"}
+    for name in ("scene", "script", "automation", "restart", "other"):  # these call other services
+        assert codes(service_manifest.effects[name].reply["definite"]) == before

@@ -155,7 +155,7 @@ class Code(StrEnum):
     RESULT_INVALID = _code("RESULT_INVALID", 422, "A $result refers to nothing usable: not earlier, not declared, not a scalar, or not of its pattern.", "Tell the adapter's author; the manifest declares results.")
     PLAN_STALE = _code("PLAN_STALE", 409, "The world, or the rules, moved since the plan was made.", "Plan again.", retryable=True)
     NOT_CONVERGED = _code("NOT_CONVERGED", 502, "The changes were made but the system does not show them.", "Look at what remains; another hand or the device itself may be in the way.")
-    CONTESTED = _code("CONTESTED", 409, "The changes were made, and the system shows neither what was before nor what was wanted.", "Another hand moves the same thing, or it is still moving; see what remains, and agree whose it is.")
+    CONTESTED = _code("CONTESTED", 409, "The changes were made, and the system shows neither what was before nor what was wanted.", "Something else moved it: another hand, the device itself, or a side effect of the action's other changes. See what remains.")
     IN_DOUBT = _code("IN_DOUBT", 502, "It is not known whether a write took effect.", "Look at the system, then close the action: the log keeps it open until then.")
     INTERRUPTED = _code("INTERRUPTED", 503, "The kernel stopped while the action was under way.", "Look at what was done, then ask again for what is still wanted.", retryable=True)
     UNDO_IMPOSSIBLE = _code("UNDO_IMPOSSIBLE", 409, "The action has nothing that can be undone.", "Only observed changes with an inverse can be.")

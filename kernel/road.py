@@ -90,8 +90,8 @@ async def travel(
                 verified = Verified(Outcome.DRY_RUN if ask.purpose == "dry_run" else outcome, run=planned.run)
                 return await _close(journey, planned, decided, applied, verified)
 
-            await _still_so(journey, planned, decided, undoes)
             async with hearing(journey, planned) as signals:
+                await _still_so(journey, planned, decided, undoes)
                 await apply(journey, planned, applied, signals)
                 if applied.error is not None and not applied.results:
                     raise applied.error

@@ -100,7 +100,8 @@ async def verify_state(
 
 
 def _why_not(journey: Journey, made: Plan, left: Plan) -> FabricError:
-    """Nothing happened, or something else did: what remains starts from where nobody of this action brought it."""
+    """Nothing happened, or something else did: what remains starts neither from what was before nor from what was meant
+    to come. Who moved it (another hand, the device, another change's side effect) cannot be told from here."""
     moved = [change for change in left.changes if _elsewhere(made, change)]
     if not moved:
         what = ", ".join(change.effect for change in left.changes[:5])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -143,21 +144,68 @@ def test_the_group_is_taken_out(pattern: str, line: str, group: str) -> None:
     assert compiled.group(line) == group
 
 
-@given(
-    st.lists(st.sampled_from(["a", "b", "[ab]", "a*", "b?", "(?:a|b)", "\\(", "."]), max_size=4),
-    st.lists(st.sampled_from(["a", "b*", "[^a]", ".", "a+"]), min_size=1, max_size=3),
-    st.lists(st.sampled_from(["a", "b", "c?", "\\)"]), max_size=3),
-    st.text("abc()", max_size=12),
-)
-def test_the_group_is_the_one_that_backtracking_finds(
-    before: list[str], inside: list[str], after: list[str], line: str
-) -> None:
-    pattern = f"^{''.join(before)}({''.join(inside)}){''.join(after)}"
-    compiled = compile_line_pattern(pattern, "it")
+_ATOMS = st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a]", "\\(", "[]b]"])
+_QUANTIFIERS = st.sampled_from(["", "", "*", "+", "?", "{2}", "{1,2}", "{0,1}", "*?", "+?", "??", "{1,2}?"])
+
+
+def _rows(pieces: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(st.tuples(pieces, _QUANTIFIERS).map("".join), max_size=3).map("".join)
+
+
+def _nested(pieces: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.lists(_rows(pieces), min_size=1, max_size=3).map(lambda branches: f"(?:{'|'.join(branches)})")
+
+
+_PARTS = _rows(st.recursive(_ATOMS, _nested, max_leaves=4))
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.filter_too_much])
+@given(_PARTS, st.lists(_PARTS, min_size=1, max_size=2), _PARTS, st.data())
+def test_the_group_is_the_one_that_backtracking_finds(before: str, inside: list[str], after: str, data: Any) -> None:
+    pattern = f"^{before}({'|'.join(inside)}){after}"
+    try:
+        compiled = compile_line_pattern(pattern, "it")
+    except FabricError as error:
+        assert error.code == Code.MANIFEST_INVALID
+        return
+    line = data.draw(
+        st.one_of(st.text("abc(]", max_size=12), st.from_regex(pattern, alphabet=st.characters(codec="ascii"))).filter(
+            lambda one: "\n" not in one
+        )
+    )
     found = re.search(pattern, line)
     assert compiled.matches(line) == (found is not None)
     if found is not None:
         assert compiled.group(line) == found[1]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^NAME OK (.*?);", "^OK .*?=([0-9]+)", "^LEN.*? ([0-9]+)", "^OK (a+?)b", "^OK (a??)", "^OK (a{1,3}?)a",
+        "^a?(?:ab)?(b*)", "^(?:a|ab)(b*)", "^OK ((?:a+)+)", "^OK ((?:a*)*)b", "^(?:a|b+) (.)", "^OK (a$)", "^OK (a)\\b",
+        "^OK \\B(a)", "^OK (a)^b", "^OK ([a[bc]])", "^OK (a**)", "^OK (a*+)", "^OK (a) b*?",
+    ],
+)  # fmt: skip
+def test_a_group_that_would_be_another_is_refused(pattern: str) -> None:
+    with pytest.raises(FabricError) as caught:
+        compile_line_pattern(pattern, "it")
+    assert caught.value.code == Code.MANIFEST_INVALID
+    assert caught.value.message.startswith("it takes a group, and ")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "group"),
+    [
+        ("^(?:OK|DONE) [a-z]+ (.*)$", "DONE xyz and more", "and more"),
+        ("^ER(?: [0-9]+)?: (.*)$", "ER 12: no: really", "no: really"),
+        ("^PRICE (.*)\\$", "PRICE 5$ 6$!", "5$ 6"),
+        ("^[^]x]*=([0-9]{1,3})(?:,|$)", "a=12", "12"),
+        ("^\\w+ ((?:on|off))", "lamp off", "off"),
+    ],
+)
+def test_what_is_taken_beside_a_group(pattern: str, line: str, group: str) -> None:
+    assert compile_line_pattern(pattern, "it").group(line) == group
 
 
 # --- lines

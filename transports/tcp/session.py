@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infrafabric.kernel.errors import FabricError
 from infrafabric.transports.lasting.session import Event, Malformed, News, Refused, Reply, TooLarge
 from infrafabric.transports.tcp.spec import Expect, ReplyRule, Spec
 
@@ -131,7 +132,11 @@ class LineSession:
         if rule.failed is not None and rule.failed.matches(line):
             return self._replied(Said(line, None, False), size)
         if rule.length is not None and rule.length.matches(line):
-            self._body = (line, self._length(rule.length.group(line)))
+            try:
+                length = rule.length.group(line)
+            except FabricError as fault:
+                raise Malformed(fault.message) from None
+            self._body = (line, self._length(length))
             return None
         if rule.ok is not None and rule.ok.matches(line):
             return self._replied(Said(line, None, True), size)

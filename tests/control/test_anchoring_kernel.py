@@ -60,7 +60,7 @@ async def test_a_missing_place_does_not_hold_up_the_other_and_is_written_once_it
         await until(lambda: not faults)
         assert anchors(late) == [4]
         assert said[1:] == [f"anchored again in {late}"]
-    assert not [task for task in asyncio.all_tasks() if "_keep" in repr(task)]
+    assert not [task for task in asyncio.all_tasks() if "anchoring.py" in repr(task)]
 
 
 async def test_a_fault_of_its_own_is_told_and_stops_nothing(

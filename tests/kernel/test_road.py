@@ -37,8 +37,9 @@ def kinds(house: House, action: str) -> list[Kind]:
 
 
 async def ended(house: House) -> None:
-    """Return when nothing is under way: a cancelled caller does not wait for its action's end."""
-    while house.log.facts.scan("open"):
+    """Return when the last action has its ending: a cancelled caller does not wait for it. Facts may show a commit a
+    moment before it is acknowledged and can be read, so the entries are looked at."""
+    while kinds(house, house.log.facts.scan("action")[-1][0])[-1] not in (Kind.ACTION_CLOSED, Kind.ACTION_REFUSED):
         await asyncio.sleep(0.01)
 
 

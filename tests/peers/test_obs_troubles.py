@@ -68,8 +68,13 @@ async def test_a_write_that_obs_took_to_its_grave_is_in_doubt(obs_house: ObsHous
     await asyncio.sleep(0.3)
     await asyncio.to_thread(obs.stop, signal.SIGKILL)
     report = await acting
-    assert report.outcome is Outcome.IN_DOUBT and report.error is not None
-    assert report.error.code is Code.IN_DOUBT
+    assert report.error is not None
+    if report.error.code is Code.TARGET_UNREACHABLE:
+        # So slow a machine that the connection had to be proven first: then nothing was sent, and that is said.
+        assert report.outcome is Outcome.FAILED
+        assert obs_house.results(report.action) == ["not_sent"]
+        return
+    assert (report.outcome, report.error.code) == (Outcome.IN_DOUBT, Code.IN_DOUBT)
 
 
 async def test_obs_started_again_between_plan_and_apply(obs_house: ObsHouse, obs: ObsStudio) -> None:

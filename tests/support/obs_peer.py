@@ -18,6 +18,7 @@ from infrafabric.control.house import House, open_house
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.ask import Ask, Purpose, Report
 from infrafabric.kernel.stations import OnStation
+from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.names import capability_id, new_trace_id
 from infrafabric.kernel.words.things import AddressClass, Grant, Target
 from infrafabric.keys.passphrase import Passphrase
@@ -56,6 +57,11 @@ class ObsHouse:
 
     async def undo(self, report: Report) -> Report:
         return await self.house.kernel.undo(report.action, OPERATOR, "the test says so")
+
+    def results(self, action: str) -> list[str]:
+        """What became of each write of the action, as it is on record."""
+        entries = self.house.log.entries(action)
+        return [str(body["result"]) for _, kind, body in entries if kind is Kind.EFFECT_OBSERVED and body]
 
     async def target(self, name: str, port: int, password: str) -> str:
         """Say where an OBS is; the target's name."""

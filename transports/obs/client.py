@@ -24,7 +24,7 @@ from websockets.asyncio.client import ClientConnection
 
 from infrafabric.transports.address import Pin
 from infrafabric.transports.lasting.session import Ended, Malformed, News, Refused, Reply, TooLarge
-from infrafabric.transports.lasting.wire import Lost, OnEnd, OnEvent
+from infrafabric.transports.lasting.wire import MAX_UNSENT, Lost, OnEnd, OnEvent
 from infrafabric.transports.obs.protocol import CLOSED_OUT, LOW_VOLUME
 from infrafabric.transports.obs.template import Batch, Request
 
@@ -35,6 +35,7 @@ LEAVE_S = 0.5
 """How long OBS is given to answer our leave-taking."""
 TOO_BIG = 1009
 """The code with which this end closes a connection on which a message was too large (RFC 6455 section 7.4.1)."""
+UNREAD = "it does not read what it is sent"
 _CARRIED = websockets.exceptions.WebSocketException
 HELLO, IDENTIFIED, EVENT, RESPONSE, BATCH_RESPONSE = 0, 2, 5, 7, 9
 """WebSocketOpCode."""
@@ -43,10 +44,27 @@ _SILENT = logging.Logger("infrafabric.obs", logging.CRITICAL + 1)
 simpleobsws.log.setLevel(logging.INFO)
 
 
+class _Connection(ClientConnection):
+    """A connection that ends where the peer does not read: it can make us answer its pings without end."""
+
+    unread = False
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.bound()
+
+    def bound(self) -> bool:
+        """Whether what waits to be sent is in bounds. Where it is not, the connection is dropped."""
+        if self.transport.get_write_buffer_size() > MAX_UNSENT:
+            self.unread = True
+            self.transport.abort()
+        return not self.unread
+
+
 class _Client(simpleobsws.WebSocketClient):  # type: ignore[misc]  # simpleobsws has no types
     """simpleobsws on a socket that is connected already."""
 
-    ws: ClientConnection
+    ws: _Connection
     recv_task: asyncio.Task[None] | None
 
     def __init__(self, url: str, password: str, sock: socket.socket, tls: ssl.SSLContext | None, limit: int) -> None:
@@ -61,11 +79,14 @@ class _Client(simpleobsws.WebSocketClient):  # type: ignore[misc]  # simpleobsws
 
     async def connect(self) -> bool:
         secure: dict[str, Any] = {"ssl": self._tls} if self._tls is not None else {}
-        self.ws = await websockets.connect(
-            self.url, sock=self._sock, subprotocols=[websockets.Subprotocol("obswebsocket.msgpack")],
-            max_size=self._limit, compression=None, user_agent_header="infrafabric", logger=_SILENT,
-            open_timeout=None, ping_interval=None, close_timeout=LEAVE_S, **secure,
+        connection = await websockets.connect(
+            self.url, sock=self._sock, create_connection=_Connection,
+            subprotocols=[websockets.Subprotocol("obswebsocket.msgpack")], max_size=self._limit, compression=None,
+            user_agent_header="infrafabric", logger=_SILENT, open_timeout=None, ping_interval=None,
+            close_timeout=LEAVE_S, **secure,
         )  # fmt: skip
+        assert isinstance(connection, _Connection)
+        self.ws = connection
         self.ws_open = True
         self.recv_task = asyncio.create_task(self._ws_recv_task())
         return True
@@ -141,6 +162,8 @@ class ObsWire:
     def ask(self, request: Request | Batch) -> int:
         if self._over or not self._client.identified:
             raise Lost("it closed the connection")
+        if not self._client.ws.bound():
+            raise Lost(UNREAD)
         return self._begin(request)
 
     def tell(self, request: Any) -> None:
@@ -298,6 +321,8 @@ def _reason(client: _Client, receiving: asyncio.Task[None], *, opened: bool) -> 
     fault = receiving.exception()
     if fault is not None:
         return Malformed(f"{type(fault).__name__} in a message")
+    if client.ws.unread:
+        return Lost(UNREAD)
     ended = client.ended
     code, said = (ended.rcvd.code, ended.rcvd.reason) if ended is not None and ended.rcvd is not None else (None, "")
     if not opened and code in CLOSED_OUT:

@@ -176,3 +176,26 @@ async def test_what_is_no_obs_websocket_is_unreachable(obs_rig: ObsRig, obs_doub
     with pytest.raises(FabricError) as caught:
         await obs_rig.perform("scenes")
     assert caught.value.code is Code.TARGET_UNREACHABLE
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_an_opening_that_is_given_up_leaves_no_connection(
+    obs_rig: ObsRig, obs_double: ObsDouble, steps: int
+) -> None:
+    """At whichever step of the loop after OBS has let us in."""
+
+    def receiving() -> list[Any]:
+        tasks = [task.get_coro() for task in asyncio.all_tasks()]
+        return [one for one in tasks if getattr(one, "__qualname__", "").endswith("._ws_recv_task")]
+
+    for _ in range(5):
+        opening = asyncio.ensure_future(obs_rig.driver.check_health(obs_rig.manifest, obs_rig.target, obs_rig.secrets))
+        async with asyncio.timeout(10):
+            while not any(one.cr_frame.f_locals["self"].identified for one in receiving() if one.cr_frame):
+                await asyncio.sleep(0)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await obs_rig.driver.forget("show@stage")
+        await opening
+        await asyncio.sleep(0.02)
+        assert receiving() == []

@@ -300,6 +300,7 @@ async def _let_in(
     receiving = client.recv_task
     assert receiving is not None
     identified = asyncio.ensure_future(client.wait_until_identified(timeout=None))
+    identified.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
         await asyncio.wait({identified, receiving}, return_when=asyncio.FIRST_COMPLETED)
         if receiving.done():
@@ -309,8 +310,7 @@ async def _let_in(
         client.ws.transport.abort()
         raise
     finally:
-        identified.cancel()
-        await asyncio.gather(identified, return_exceptions=True)
+        identified.cancel()  # not awaited: cancelled there, we would leave a connection that nobody owns
     return ObsWire(client, ip, on_event, on_end, limit)
 
 

@@ -40,6 +40,18 @@ async def test_a_no_is_an_answer(house_rig: Any) -> None:
     assert answer.value["reply"]["success"] is False
 
 
+async def test_a_peers_own_numbering_of_what_is_no_reply_is_passed_over(house: Any, house_rig: Any) -> None:
+    async def numbered(connection: Any, message: dict[str, Any]) -> bool:
+        await connection.send('{"id": 500, "type": "event", "event": {}}')
+        await connection.send('{"id": -1, "type": "event", "event": {}}')
+        return False
+
+    house.misbehave = numbered
+    assert (await house_rig.perform("all")).ok
+    assert (await house_rig.perform("lamps", {"names": ["Halle"]})).ok
+    assert house.connections == 1
+
+
 async def test_only_a_no_that_the_manifest_calls_definite_is_conclusive(house: Any, house_rig: Any) -> None:
     async def half_way(connection: Any, message: dict[str, Any]) -> bool:
         error = '{"code": "unknown_error", "message": "Unknown error"}'
@@ -264,6 +276,21 @@ async def test_a_wrong_token_is_refused_and_not_tried_again_at_once(house: Any, 
     assert house.connections == 1
     assert house_rig.health().state == "refused"
     assert "another-token" not in house_rig.health().detail
+
+
+@pytest.mark.parametrize("more", ["12345678901234567890", "[" * 80 + "]" * 80])
+async def test_a_refusal_in_words_that_cannot_be_shown_is_one(house: Any, house_rig: Any, more: str) -> None:
+    async def greet(connection: Any) -> None:
+        await connection.send('{"type": "auth_required"}')
+        await connection.recv()
+        await connection.send(f'{{"type": "auth_invalid", "more": {more}}}')
+        await connection.wait_closed()
+
+    house.greeting = greet
+    assert (await house_rig.refusal("all")).code == Code.TARGET_AUTH
+    assert house_rig.health().state == "refused"
+    await asyncio.sleep(0.6)
+    assert house.connections == 1
 
 
 async def test_a_mended_token_is_tried_at_once(house: Any, house_rig: Any) -> None:

@@ -117,7 +117,10 @@ class JsonSession:
             self._step += 1
             self._say_opening()
         elif step.refused is not None and fits(step.refused, message):
-            said = dumps(dict(message)).decode("utf-8")
+            try:
+                said = dumps(dict(message)).decode("utf-8")
+            except FabricError:
+                said = ""  # a no in words that cannot be shown is a no all the same
             raise Refused(said if len(said) <= MAX_SHOWN else "")
         else:
             raise Malformed(f"step {self._step + 1} of its opening is another than expected")
@@ -136,6 +139,8 @@ class JsonSession:
         if type(number) is not int:  # true and 1.0 are no numbers of a request
             return News(message, None, size)
         if number >= self._next or number < 1:
+            if self._spec.reply and not fits(self._spec.reply, message):
+                return None  # its own numbering on what is no reply: news of nobody's subscription
             raise Malformed("a reply to what was never asked")
         if number in self._pending:
             if fits(self._pending[number], message) or (self._spec.reply and fits(self._spec.reply, message)):

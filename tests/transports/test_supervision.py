@@ -94,6 +94,24 @@ def test_it_is_opened_again_as_long_as_somebody_needs_it() -> None:
     assert one.due(RECENT_S + 1) == 0
 
 
+def test_a_peer_that_drops_us_each_time_is_let_be_a_minute_after_the_last_use() -> None:
+    one = opened()
+    now, reopened = 0.0, 0
+    while (wait := one.due(now)) is not None or one.state == "open":
+        if one.state == "open":
+            now += 3
+            one.lost(now)
+        else:
+            now += wait or 0
+            one.begin()
+            one.opened(now)
+            reopened += 1
+            assert now <= RECENT_S
+    assert reopened > 10
+    one.ask(now)
+    assert one.due(now) == 0
+
+
 def test_it_is_let_go_when_nobody_needs_it() -> None:
     one = opened()
     assert not one.useless(KEEP_S)

@@ -11,7 +11,8 @@ Rules:
 - A peer that takes the connection and fails in the opening is given the manifest's backoff, but at most 1.5 s.
 - A peer that refused us is not asked again by itself, and when somebody asks, not before the manifest's backoff is
   over: a locked-out account is worse than a late one.
-- It goes on by itself as long as somebody listens, or somebody asked through it during the last minute.
+- It goes on by itself as long as somebody listens, or somebody asked through it during the last minute. That it was
+  opened is no use of it: a peer that drops us each time is let be a minute after the last one who asked.
 """
 
 from __future__ import annotations
@@ -105,7 +106,6 @@ class Supervision:
         self.openings += 1
         self._opened_at = now
         self._tries = self._refusals = 0
-        self._used = max(self._used, now)  # what was opened was wanted
 
     def failed(self, now: float, failure: Failure) -> None:
         assert self.state == "opening"

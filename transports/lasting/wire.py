@@ -17,6 +17,8 @@ from infrafabric.transports.lasting.session import Ended, Event, Malformed, Refu
 __all__ = ["Dial", "Lost", "OnEnd", "OnEvent", "SessionWire", "Wire", "dial"]
 
 MIN_ATTEMPT_S = 0.25
+PARTING_S = 1.0
+"""How long the last words to a peer that takes its leave may take to be sent."""
 MAX_UNSENT = 4 << 20
 """Bytes that may wait for a peer which does not read; one that has us answer pings without end meets it."""
 OnEvent = Callable[[Event], None]
@@ -177,6 +179,10 @@ class SessionWire(asyncio.Protocol):
         if self._transport is not None:
             await self._gone
 
+    def _cut(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
     def _note_opened(self) -> None:
         if self._session.opened and not self.opened.done():
             self.opened.set_result(None)
@@ -194,7 +200,11 @@ class SessionWire(asyncio.Protocol):
         self._over = True
         self._drained.set()
         if self._transport is not None:
-            self._transport.abort() if not isinstance(reason, Ended) else self._transport.close()
+            if isinstance(reason, Ended):
+                self._transport.close()
+                asyncio.get_running_loop().call_later(PARTING_S, self._cut)
+            else:
+                self._transport.abort()
         if self.opened.done():
             self._on_end(reason)
         else:

@@ -8,12 +8,12 @@ whole is undone as far as each step's own undo allows, and that whatever stays i
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from infrafabric.control.patience import patiently
 from infrafabric.control.steps import Step, Steps
 from infrafabric.kernel.admission import authenticate, authorize, check_intent, set_out
 from infrafabric.kernel.ask import Ask, Report
@@ -27,12 +27,9 @@ from infrafabric.kernel.words.plan import Outcome
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Ended", "Heard", "Purpose", "Sequence", "Taken", "admitted", "ask_of", "patiently"]
+__all__ = ["Ended", "Heard", "Purpose", "Sequence", "Taken", "admitted", "ask_of"]
 
 Purpose = Literal["plan", "dry_run", "apply"]
-
-PATIENCE_S = 60.0
-"""How long one step waits in all for a rate limit: longer lists than a manifest's burst must not fail for it."""
 
 _WELL = frozenset({Outcome.CONVERGED, Outcome.DONE, Outcome.PLANNED, Outcome.DRY_RUN})
 
@@ -64,7 +61,7 @@ class Taken:
     error: FabricError | None = None
     """Why it did not end well; None where it did, or was not begun."""
     wrote: bool = False
-    """Whether a write of it reached the world, or may have."""
+    """Whether a write of it reached the world, or may have; of an apply under way it may."""
     undo: Report | None = None
     undo_error: FabricError | None = None
     """Why it could not be taken back."""
@@ -72,8 +69,7 @@ class Taken:
     @property
     def stays(self) -> bool:
         """Whether something of it is in the world, or may be."""
-        unknown = self.begun and self.report is None and self.error is None
-        return unknown or (self.wrote and (self.undo is None or self.undo.outcome is not Outcome.UNDONE))
+        return self.wrote and (self.undo is None or self.undo.outcome is not Outcome.UNDONE)
 
 
 Heard = Callable[[str, Taken], None]
@@ -96,27 +92,48 @@ class Sequence:
     taken: list[Taken] = field(init=False)
     failed: Taken | None = field(default=None, init=False)
     """The first step that did not end well."""
-    _stops: int = field(default=0, init=False)
+    fault: Exception | None = field(default=None, init=False)
+    """The first fault of InfraFabric's own; `run` raises it once what was done is taken back."""
+    _well: bool = field(default=False, init=False)
+    _cut: FabricError | None = field(default=None, init=False)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _leaving: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
         self.taken = [Taken(step) for step in self.steps.steps]
 
     @property
     def stopped(self) -> bool:
-        return self._stops > 0
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """Begin no further step, and take back what was done. The second time: take nothing more back either.
 
-        The action under way is ended either way, so that it is known what became of it. From the loop's own thread.
+        The action under way is ended either way, so that it is known what became of it; a wait for a rate ends at
+        once. From the loop's own thread.
         """
-        self._stops += 1
+        (self._leaving if self.stopped else self._stopping).set()
+
+    @property
+    def well(self) -> bool:
+        """Whether every step ended well, and the run was not stopped before that."""
+        return self._well
+
+    @property
+    def error(self) -> FabricError | None:
+        """Why the run did not end well, as far as it knows itself."""
+        return self.failed.error if self.failed is not None else self._cut
+
+    @property
+    def stays(self) -> tuple[str, ...]:
+        """The steps of a run that did not end well of which something is in the world, or may be."""
+        return () if self._well else tuple(taken.step.id for taken in self.taken if taken.stays)
 
     @property
     def ended(self) -> Ended:
-        if self.failed is None:
+        if self._well:
             return {"plan": Ended.PLANNED, "dry_run": Ended.DRY_RUN, "apply": Ended.DONE}[self.purpose]
-        if any(taken.stays for taken in self.taken):
+        if self.stays:
             return Ended.FAILED
         return Ended.UNDONE if any(taken.undo is not None for taken in self.taken) else Ended.REFUSED
 
@@ -129,26 +146,41 @@ class Sequence:
         """Check all, then take step after step. An apply ends at the first that fails; a look goes through all."""
         self.check()
         if self.purpose != "apply":
-            for taken in self.taken:
-                await self._take(taken, self.purpose)
-            return
-        if self.plan_first:
-            for taken in self.taken:
-                await self._take(taken, "plan")
-            if self.failed is not None:
-                return
+            self._well = await self._look(self.purpose)
+        elif not self.plan_first:
+            self._well = await self._apply()
+        elif await self._look("plan"):
             self.taken = [Taken(step) for step in self.steps.steps]
+            self._well = await self._apply()
+        if self.fault is not None:
+            raise self.fault
+
+    async def _look(self, purpose: Purpose) -> bool:
+        for taken in self.taken:
+            await self._take(taken, purpose)
+        return await self._so_far_well()
+
+    async def _apply(self) -> bool:
         for taken in self.taken:
             await self._take(taken, "apply")
             if taken.error is not None:
-                await self._take_back()
-                return
+                break
+        if await self._so_far_well():
+            return True
+        await self._take_back()
+        return False
+
+    async def _so_far_well(self) -> bool:
+        await asyncio.sleep(0)  # so that a stop which came while the last step ended is heard
+        if self.stopped and self.failed is None:
+            self._cut = FabricError(Code.INTERRUPTED, "the run was stopped during its last step")
+        return self.error is None
 
     async def _take(self, taken: Taken, purpose: Purpose) -> None:
         if self.stopped:
             taken.error = FabricError(Code.INTERRUPTED, f"the run was stopped before step {taken.step.id}")
         else:
-            taken.begun = True
+            taken.begun, taken.wrote = True, purpose == "apply"
             self.heard("begins", taken)
             ask = ask_of(taken.step, self.talent, self.why, self.trace, purpose)
 
@@ -156,31 +188,49 @@ class Sequence:
                 taken.action = action
 
             try:
-                taken.report = await patiently(lambda: self.house.kernel.act(ask, passes))
+                taken.report = await patiently(lambda: self.house.kernel.act(ask, passes), self._stopping)
                 taken.action = taken.report.action
                 taken.error = _problem(taken.report)
-            except FabricError as error:  # it was turned away, or the log took no further entry: maybe after a write
-                taken.error = error
-            taken.wrote = purpose == "apply" and _wrote(self.house, taken.action)
+            except Exception as error:  # it was turned away, or the log took no further entry: maybe after a write
+                taken.error = self._told(error)
+                taken.begun = taken.error.code is not Code.INTERRUPTED or bool(taken.action)
+            if taken.wrote:
+                self._find_out(taken)
             self.heard("ended", taken)
         if taken.error is not None and self.failed is None:
             self.failed = taken
 
+    def _find_out(self, taken: Taken) -> None:
+        """Whether the step wrote. Where the log cannot be asked it may have, and the run does not go on."""
+        try:
+            taken.wrote = _wrote(self.house, taken.action)
+        except Exception as error:
+            taken.error = taken.error or self._told(error)
+
+    def _told(self, error: Exception) -> FabricError:
+        """An error as one with a code; a fault of InfraFabric's own is kept for the end."""
+        if isinstance(error, FabricError):
+            return error
+        self.fault = self.fault or error
+        return FabricError(Code.INTERNAL, type(error).__name__)
+
     async def _take_back(self) -> None:
-        assert self.failed is not None
-        why = f"{self.why}: taken back, since step {self.failed.step.id} did not end well"
+        cause = "the run was stopped"
+        if self.failed is not None and not _is_stop(self.failed.error):
+            cause = f"step {self.failed.step.id} did not end well"
         for taken in reversed(self.taken):
-            if taken.wrote and self._stops < 2:
-                await self._undo(taken, why)
+            if taken.wrote and not self._leaving.is_set():
+                await self._undo(taken, f"{self.why}: taken back, since {cause}")
 
     async def _undo(self, taken: Taken, why: str) -> None:
         self.heard("taking_back", taken)
         kernel, action = self.house.kernel, taken.action
         try:
-            taken.undo = await patiently(lambda: kernel.undo(action, self.talent, why, trace=self.trace))
-            taken.undo_error = _problem(taken.undo) if taken.undo.outcome is not Outcome.UNDONE else None
-        except FabricError as error:
-            taken.undo_error = error
+            undone = await patiently(lambda: kernel.undo(action, self.talent, why, trace=self.trace), self._leaving)
+            taken.undo = undone
+            taken.undo_error = _problem(undone) if undone.outcome is not Outcome.UNDONE else None
+        except Exception as error:
+            taken.undo_error = self._told(error)
         self.heard("taken_back", taken)
 
 
@@ -215,26 +265,15 @@ def admitted(house: House, step: Step, talent: str) -> Journey:
         raise FabricError(error.code, f"step {step.id}: {error.message}", remedy=error.remedy) from None
 
 
-async def patiently(act: Callable[[], Awaitable[Report]]) -> Report:
-    """`act`, again and again while it is turned away for its rate alone, for at most `PATIENCE_S`."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return await act()
-        except FabricError as error:
-            if error.code not in (Code.RATE_LIMITED, Code.BUSY):
-                raise
-            wait = error.retry_after or 1.0
-            if time.monotonic() + wait > deadline:
-                raise
-            await asyncio.sleep(wait)
-
-
 def _problem(report: Report) -> FabricError | None:
     """Why an action did not end well; None where it did."""
     if report.outcome in _WELL:
         return None
     return report.error or FabricError(Code.NOT_CONVERGED, f"{report.action} ended {report.outcome.value}")
+
+
+def _is_stop(error: FabricError | None) -> bool:
+    return error is not None and error.code is Code.INTERRUPTED
 
 
 def _wrote(house: House, action: str) -> bool:

@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infrafabric.control.sequence import admitted, ask_of, patiently
+from infrafabric.control.patience import happens, patiently
+from infrafabric.control.sequence import admitted, ask_of
 from infrafabric.control.steps import Step
 from infrafabric.control.watched import Event, Pace, State, Watched
 from infrafabric.kernel.errors import Code, FabricError
@@ -94,12 +95,12 @@ class Watch:
         """Look once, apply where that is due; whether there was something to tell."""
         act, clock = self.house.kernel.act, asyncio.get_running_loop().time
         ask = ask_of(step, self.talent, self.why, self.trace, "plan")
-        report = await patiently(lambda: act(ask))
+        report = await patiently(lambda: act(ask), self._stop)
         events = watched.looked(report, clock())
         self._tell(step, events)
         if not self._stop.is_set() and watched.wants_apply(clock()):
             doing = ask_of(step, self.talent, self.why, self.trace, "apply", report.changes_digest)
-            done = watched.applied(await patiently(lambda: act(doing)), clock())
+            done = watched.applied(await patiently(lambda: act(doing), self._stop), clock())
             self._tell(step, done)
             events += done
         return bool(events)
@@ -152,9 +153,9 @@ class Ear:
         self.heard = False
         signals = self._signals
         if signals is None:
-            await _is_set(stop, seconds)
+            await happens(stop, seconds)
             return
-        if await _is_set(stop, least) or seconds <= least:
+        if await happens(stop, least) or seconds <= least:
             return
         telling, stopping = asyncio.ensure_future(signals.wait()), asyncio.ensure_future(stop.wait())
         try:
@@ -168,11 +169,3 @@ class Ear:
             telling.cancel()
             stopping.cancel()
             await asyncio.gather(telling, stopping, return_exceptions=True)
-
-
-async def _is_set(event: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            return await event.wait()
-    except TimeoutError:
-        return False

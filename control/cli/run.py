@@ -14,7 +14,7 @@ from infrafabric.control.cli.new_file import NewFile
 from infrafabric.control.cli.opening import acting
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.streams import OutputLost
-from infrafabric.kernel.errors import FabricError
+from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,6 +92,9 @@ def _ran(
         runs.append(sequence)
 
         def ended() -> None:
+            if sequence.well:
+                shell.say("all of it is done already")
+                return
             again = sequence.stopped
             sequence.stop()
             more = "nothing more is taken back" if again else "once more leaves what was done"
@@ -155,7 +158,7 @@ def _answer(
 
     development = shell.home().is_development
     shape = run_json(ran, effects)
-    errors = [_of_step(ran.failed, ran.failed.error)] if ran.failed is not None and ran.failed.error is not None else []
+    errors = [_of_step(ran.failed, ran.error) if ran.failed is not None else ran.error] if ran.error is not None else []
     errors += [_of_step(taken, taken.undo_error) for taken in ran.taken if taken.undo_error is not None]
     if unkept := _kept(shell, ran, files):
         shape["receipt_errors"] = [error.as_json() for error in unkept]
@@ -164,6 +167,10 @@ def _answer(
         afterwards = refusal(shell, late)
         shape["afterwards"] = afterwards.as_json()
         errors.append(afterwards)
+    elif late is not None and not ran.well:
+        errors.append(FabricError(Code.INTERRUPTED, "the run was cut off"))
+    if errors:
+        shape.setdefault("error", errors[0].as_json())
 
     def render(console: Console) -> None:
         show_run(console, ran, effects, development=development)
@@ -175,7 +182,7 @@ def _answer(
         raise
     if late is not None and not isinstance(late, Exception):
         raise late
-    if ran.stopped and ran.failed is not None:
+    if ran.stopped and ran.error is not None:
         for error in errors if not shell.as_json else ():
             shell.error(error)
         raise click.exceptions.Exit(INTERRUPTED)

@@ -31,18 +31,19 @@ _WORDS = {
 
 
 def run_json(run: Sequence, effects: Effects) -> dict[str, Any]:
-    """The run as `--json` gives it; `error` is there exactly when a step did not end well."""
+    """The run as `--json` gives it; `error` is there when it knows of a reason not to have ended well."""
     shape: dict[str, Any] = {
         "run": run.steps.name,
         "trace": run.trace,
         "purpose": run.purpose,
         "outcome": run.ended.value,
-        "stays": [taken.step.id for taken in run.taken if taken.stays],
-        "steps": [_step_json(taken, effects) for taken in run.taken],
+        "stays": list(run.stays),
+        "steps": [_step_json(run, taken, effects) for taken in run.taken],
     }
-    if run.failed is not None and run.failed.error is not None:
+    if run.failed is not None:
         shape["failed"] = run.failed.step.id
-        shape["error"] = run.failed.error.as_json()
+    if run.error is not None:
+        shape["error"] = run.error.as_json()
     return shape
 
 
@@ -62,8 +63,7 @@ def show_run(console: Console, run: Sequence, effects: Effects, *, development: 
         line = Text.assemble((sign, colour), f" {number:>2} {taken.step.id:<{width}}  ", (words, colour))
         console.print(Text.assemble(line, (f"  {step_title(taken)}", "dim")))
     if run.ended is Ended.FAILED:
-        stays = ", ".join(taken.step.id for taken in run.taken if taken.stays)
-        console.print(Text(f"what these steps wrote stays, or may stay: {stays}", style="bold red"))
+        console.print(Text(f"what these steps wrote stays, or may stay: {', '.join(run.stays)}", style="bold red"))
     else:
         console.print(Text(_WORDS[run.ended], style="bold"))
     console.print(Text(f"trace    {run.trace}{'  (development home)' if development else ''}", style="dim"))
@@ -75,7 +75,7 @@ def step_title(taken: Taken) -> str:
     return f"{short_name(taken.step.capability)}{f' on {target}' if target else ''}"
 
 
-def _step_json(taken: Taken, effects: Effects) -> dict[str, Any]:
+def _step_json(run: Sequence, taken: Taken, effects: Effects) -> dict[str, Any]:
     known = effects.get(taken.step.capability)
     shape: dict[str, Any] = {
         "id": taken.step.id,
@@ -83,7 +83,7 @@ def _step_json(taken: Taken, effects: Effects) -> dict[str, Any]:
         "action": taken.action or None,
         "begun": taken.begun,
         "wrote": taken.wrote,
-        "stays": taken.stays,
+        "stays": taken.step.id in run.stays,
         "report": report_json(taken.report, known) if taken.report is not None else None,
         "undo": report_json(taken.undo, known) if taken.undo is not None else None,
     }
@@ -96,7 +96,8 @@ def _step_json(taken: Taken, effects: Effects) -> dict[str, Any]:
 
 def _outcome(taken: Taken) -> tuple[str, str, str]:
     if taken.error is not None:
-        outcome = taken.report.outcome.value if taken.report is not None else "cut off" if taken.wrote else "refused"
+        unreported = "cut off" if taken.wrote else "refused" if taken.begun else "not begun"
+        outcome = taken.report.outcome.value if taken.report is not None else unreported
         sign, colour, words = "✗", "red", f"{outcome.replace('_', ' ')} {taken.error.code.value}"
     elif taken.report is None:
         sign, colour, words = ("?", "red", "cut off") if taken.begun else ("·", "dim", "not begun")

@@ -12,7 +12,9 @@ import yaml
 from lasting_peers import EXAMPLES
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.hooks import DriverContext
 from infrafabric.kernel.words.manifest import Manifest
+from infrafabric.transports.websocket.driver import WebSocketDriver
 
 
 async def test_a_request_is_answered(house: Any, house_rig: Any) -> None:
@@ -386,6 +388,50 @@ async def test_to_forget_a_target_ends_what_waits_on_it(house: Any, house_rig: A
     async with asyncio.timeout(2):
         while house.open:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("ending", ["forget", "close"])
+async def test_a_call_under_way_makes_no_connection_to_what_was_forgotten(
+    house: Any, house_rig: Any, ending: str
+) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(host: str, port: int) -> list[str]:
+        asked.set()
+        await go.wait()
+        return ["127.0.0.1"]
+
+    driver = WebSocketDriver(DriverContext(house_rig.redactor, {}), slow)
+    target = house_rig.target(settings={"HOUSE_HOST": "house.example", "HOUSE_PORT": str(house.port)})
+    call = house_rig.call("all", target=target)
+    waiting = asyncio.create_task(driver.perform(call, house_rig.secrets))
+    await asked.wait()
+    await (driver.forget(target.name) if ending == "forget" else driver.close())
+    go.set()
+    with pytest.raises(FabricError) as caught:
+        await waiting
+    assert caught.value.code == Code.TARGET_UNREACHABLE
+    assert (house.connections, driver.health()) == (0, {})
+    if ending == "forget":
+        assert (await driver.perform(call, house_rig.secrets)).ok
+    await driver.close()
+
+
+async def test_to_forget_bears_a_call_with_other_secrets_beside_it(house: Any, house_rig: Any) -> None:
+    connection = {**house_rig.manifest().connection, "headers": {"X-A": "b"}}
+    for turns in range(8):
+        await house_rig.perform("all")
+        await house_rig.perform("all", connection=connection)
+        house_rig.redactor.learn(other := f"another-token-altogether-{turns}")
+
+        async def meanwhile(turns: int = turns, other: str = other) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            with pytest.raises(FabricError):
+                await house_rig.driver.perform(house_rig.call("all", connection=connection), {"HOUSE_TOKEN": other})
+
+        await asyncio.gather(house_rig.driver.forget("house@one"), meanwhile())
+        await house_rig.driver.forget("house@one")
 
 
 # --- views

@@ -79,6 +79,9 @@ class LastingDriver(ABC, Generic[O, T]):
         self._compiled: OrderedDict[tuple[int, bool], _Spoken[O, T]] = OrderedDict()
         self._failed: dict[str, Health] = {}
         """Targets to which not even a connection was tried: their address was refused."""
+        self._forgotten: dict[str, int] = {}
+        """How often each target was forgotten: what was begun before it makes no connection after it."""
+        self._closed = False
 
     # --- what a driver gives
     @abstractmethod
@@ -225,11 +228,15 @@ class LastingDriver(ABC, Generic[O, T]):
     async def forget(self, target: str) -> None:
         self._failed.pop(target, None)
         self._pins.drop(target)
-        for key in [key for key in self._links if key[0] == target]:
-            self._keys.pop(key, None)
-            await self._links.pop(key).close()
+        self._forgotten[target] = self._forgotten.get(target, 0) + 1
+        gone = [key for key in self._links if key[0] == target]
+        links = [self._links.pop(key) for key in gone]  # all at once: others come while these are closed
+        for key in gone:
+            del self._keys[key]
+        await asyncio.gather(*(link.close() for link in links))
 
     async def close(self) -> None:
+        self._closed = True
         links, self._links = self._links, {}
         self._keys.clear()
         await asyncio.gather(*(link.close() for link in links.values()))
@@ -248,8 +255,9 @@ class LastingDriver(ABC, Generic[O, T]):
         key = (target.name, endpoint, opening.key, target.allow_addresses, tuple(settings.items()))
         told = hashlib.sha256(dumps(needed)).digest()
         link = self._links.get(key)
+        forgotten = self._forgotten.get(target.name)
         if link is not None and self._keys[key] != told:
-            self._links.pop(key)
+            del self._links[key], self._keys[key]
             await link.close()
             link = self._links.get(key)
         if link is None:
@@ -260,6 +268,10 @@ class LastingDriver(ABC, Generic[O, T]):
                 found = self._pins.get(endpoint, target) or await self._pins.resolve(endpoint, target)
                 return await self.dial(opening, found, target, needed, most, on_event, on_end, deadline)
 
+            if self._closed or self._forgotten.get(target.name) != forgotten:
+                self._failed.pop(target.name, None)
+                self._pins.drop(target.name)
+                raise FabricError(Code.TARGET_UNREACHABLE, f"target {target.name}: it was changed meanwhile")
             link = self._links.get(key)  # another call may have made it while the name was looked up
             if link is None:
                 limit = _limit(manifest.limits.timeout_s, target)

@@ -374,6 +374,58 @@ async def test_a_revoked_token_is_told_to_who_listens_and_not_tried_again(house:
     assert (await house_rig.refusal("all")).code == Code.TARGET_AUTH
 
 
+async def test_a_refused_subscription_stays_refused_and_masks_secrets(house: Any, house_rig: Any) -> None:
+    async def refuse(connection: Any, message: dict[str, Any]) -> bool:
+        if message["type"] != "subscribe":
+            return False
+        error = f'{{"message": "{house.token} may not"}}'
+        await connection.send(f'{{"id": {message["id"]}, "type": "result", "success": false, "error": {error}}}')
+        await asyncio.sleep(0.05)
+        await connection.send('{"type": "event", "event": {"name": "stray"}}')
+        asked.set()
+        return True
+
+    asked = asyncio.Event()
+    async with house_rig.driver.signals(house_rig.manifest(), house_rig.target(), house_rig.secrets) as signals:
+        house.misbehave = refuse
+        await house.stop()
+        await house.start()
+        async with asyncio.timeout(5):
+            await asked.wait()
+            await house_rig.perform("all")  # the stray message was heard
+            for _ in range(2):
+                with pytest.raises(FabricError) as caught:
+                    await signals.wait()
+                assert caught.value.code == Code.TARGET_STATUS
+                assert house.token not in caught.value.message
+        house.misbehave = None
+        await house.stop()
+        await house.start()
+        async with asyncio.timeout(5):
+            while not any(house.open.values()):
+                await asyncio.sleep(0.01)
+            await house_rig.perform("all")  # the reply to the subscription was heard
+            await signals.wait()
+            await house.change("Halle", {"name": "Halle", "lit": True})
+            await signals.wait()
+
+
+async def test_a_name_that_resolves_late_is_within_the_deadline_of_signals(house: Any, house_rig: Any) -> None:
+    async def slow(host: str, port: int) -> list[str]:
+        await asyncio.sleep(30)
+        return ["127.0.0.1"]
+
+    driver = WebSocketDriver(DriverContext(house_rig.redactor, {}), slow)
+    target = house_rig.target(settings={"HOUSE_HOST": "house.example", "HOUSE_PORT": str(house.port)}, timeout_s=1)
+    signals = driver.signals(house_rig.manifest(), target, house_rig.secrets)
+    assert signals is not None
+    async with asyncio.timeout(5):
+        with pytest.raises(FabricError) as caught:
+            await signals.__aenter__()
+    assert caught.value.code == Code.TARGET_UNREACHABLE
+    await driver.close()
+
+
 async def test_to_forget_a_target_ends_what_waits_on_it(house: Any, house_rig: Any) -> None:
     async def mute(connection: Any, message: dict[str, Any]) -> bool:
         return True

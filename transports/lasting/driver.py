@@ -202,7 +202,16 @@ class LastingDriver(ABC, Generic[O, T]):
         limit = _limit(manifest.limits.timeout_s, target)
 
         async def entering() -> AbstractAsyncContextManager[Signals]:
-            return listen(await self._link(spoken, target, secrets), target.name, subscribing, limit)
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(limit):
+                    link = await self._link(spoken, target, secrets)
+            except TimeoutError:
+                raise FabricError(
+                    Code.TARGET_UNREACHABLE, f"target {target.name}: nothing could be asked within {limit:g} s"
+                ) from None
+            left = max(0.0, limit - (time.monotonic() - began))
+            return listen(link, target.name, subscribing, left, self._clean)
 
         return Listening(entering, self._clean)
 

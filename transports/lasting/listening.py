@@ -21,6 +21,10 @@ from infrafabric.transports.lasting.session import News
 __all__ = ["Ear", "Listening", "Subscribing", "Subscription", "listen"]
 
 
+Clean = Callable[[FabricError], FabricError]
+"""An error → the same one, redacted, without what it was raised from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscribing:
     """What is to be said so that the peer tells, and what of all that it tells is news. Made by a driver."""
@@ -40,13 +44,19 @@ class Subscribing:
 class Ear:
     """One listener's `kernel.ports.Signals`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Clean) -> None:
+        self._clean = clean
         self._told = asyncio.Event()
         self._refusal: FabricError | None = None
 
     def tell(self) -> None:
-        self._refusal = None
         self._told.set()
+
+    def heal(self) -> None:
+        """The peer lets us listen again. Only that ends a refusal: a stray message is no subscription."""
+        if self._refusal is not None:
+            self._refusal = None
+            self._told.set()
 
     def fail(self, refusal: FabricError) -> None:
         self._refusal = refusal
@@ -56,7 +66,7 @@ class Ear:
         """See `Signals.wait`. Raises FabricError where the peer does not let us listen any more."""
         await self._told.wait()
         if self._refusal is not None:
-            raise FabricError(self._refusal.code, self._refusal.message, remedy=self._refusal.remedy)
+            raise self._clean(self._refusal)
         self._told.clear()
 
 
@@ -112,16 +122,19 @@ class Subscription:
             if self._link.generation != generation:
                 raise FabricError(Code.TARGET_LOST, f"target {self._name}: its connection was lost while subscribing")
             self._generation = generation
+            for ear in self.ears:
+                ear.heal()
 
     def _took(self, ticket: int) -> None:
         self._tickets |= {ticket}
 
 
 @asynccontextmanager
-async def listen(link: Link, name: str, subscribing: Subscribing, limit_s: float) -> AsyncIterator[Ear]:
-    """Signals of that kind for as long as the context lasts, with the connection kept up. `limit_s` bounds entering."""
+async def listen(link: Link, name: str, subscribing: Subscribing, limit_s: float, clean: Clean) -> AsyncIterator[Ear]:
+    """Signals of that kind for as long as the context lasts, with the connection kept up. `limit_s` bounds entering;
+    `clean` redacts what waiting raises."""
     link.hold()
-    ear = Ear()
+    ear = Ear(clean)
     subscription: Subscription | None = None
     try:
         try:
@@ -150,7 +163,7 @@ class Listening(AbstractAsyncContextManager[Signals]):
     def __init__(
         self,
         entering: Callable[[], Awaitable[AbstractAsyncContextManager[Signals]]],
-        clean: Callable[[FabricError], FabricError],
+        clean: Clean,
     ) -> None:
         self._entering = entering
         self._clean = clean

@@ -111,7 +111,7 @@ class WebSocketDriver(LastingDriver[Spec, Template]):
         news = [pattern(one, f"signals.news.{number}") for number, one in enumerate(signals.news)]
 
         def wanted(told: News, tickets: frozenset[int]) -> bool:
-            mine = told.ticket is None or told.ticket in tickets or not tickets
+            mine = told.ticket is None or told.ticket in tickets or not said
             return mine and (not news or any(fits(one, told.value) for one in news))
 
         key = hashlib.sha256(dumps([said, news])).hexdigest()

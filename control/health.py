@@ -33,6 +33,7 @@ CHECK_S = 5.0
 NOTE_S = 5.0
 """How often a running kernel looks whether there is something new to note."""
 MAX_FILE = 1 << 20
+LONGEST_MS = 1e9
 _STATES = ("up", "connecting", "down", "refused")
 _WORST = {"refused": 3, "down": 2, "connecting": 1, "up": 0}
 
@@ -62,7 +63,7 @@ def known_health(root: Path) -> dict[str, Seen]:
     try:
         with (root / "health.json").open("rb") as file:
             data = json.loads(file.read(MAX_FILE))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     found = data.get("targets") if isinstance(data, dict) else None
     if not isinstance(found, dict):
@@ -178,6 +179,8 @@ def _seen(item: object) -> Seen | None:
     if state not in _STATES or not isinstance(detail, str) or not isinstance(at, str) or type(reconnects) is not int:
         return None
     if latency is not None and (isinstance(latency, bool) or not isinstance(latency, (int, float))):
+        return None
+    if latency is not None and not 0 <= latency < LONGEST_MS:  # not NaN either, which JSON cannot hold
         return None
     return Seen(state, detail, latency, reconnects, at)
 

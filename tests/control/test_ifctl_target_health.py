@@ -128,6 +128,14 @@ SEEN = Seen("up", "", 1.5, 0, "2026-01-01T00:00:00Z")
         '{"targets": {"a@b": 1}}',
         '{"targets": {"a@b": {"state": "well"}}}',
         "\xff",
+        "[" * 100_000,
+        '{"targets": ' + '{"a":' * 100_000,
+        *(
+            '{"targets": {"a@b": {"state": "up", "detail": "", "reconnects": 0, "at": "", "latency_ms": '
+            + latency
+            + "}}}"
+            for latency in ("1e999", "-1e999", "NaN", "Infinity", "-1", "1" + "0" * 400, "true")
+        ),
     ],
 )
 def test_a_damaged_note_is_no_knowledge(tmp_path: Path, text: str) -> None:
@@ -135,6 +143,14 @@ def test_a_damaged_note_is_no_knowledge(tmp_path: Path, text: str) -> None:
     assert known_health(tmp_path) == {}
     note_health(tmp_path, {"a@b": SEEN}, ["a@b"])
     assert known_health(tmp_path) == {"a@b": SEEN}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"targets": {"x@y": {"latency_ms": NaN}}}'], ids=["deep", "NaN"])
+def test_a_damaged_note_does_not_spoil_an_action(studio: tuple[Ifctl, VmixSimulator], text: str) -> None:
+    run, _ = studio
+    (run.home / "health.json").write_text(text)
+    run.ok("capability", "plan", "vmix.switcher", "--scene", "Intro")
+    assert health(run)["vmix@studio-a"]["state"] == "up"
 
 
 def test_the_note_keeps_what_is_still_there(tmp_path: Path) -> None:

@@ -171,13 +171,12 @@ class Sequence:
         return False
 
     async def _so_far_well(self) -> bool:
-        await asyncio.sleep(0)  # so that a stop which came while the last step ended is heard
-        if self.stopped and self.failed is None:
+        if await self._is_stopped() and self.failed is None:
             self._cut = FabricError(Code.INTERRUPTED, "the run was stopped during its last step")
         return self.error is None
 
     async def _take(self, taken: Taken, purpose: Purpose) -> None:
-        if self.stopped:
+        if await self._is_stopped():
             taken.error = FabricError(Code.INTERRUPTED, f"the run was stopped before step {taken.step.id}")
         else:
             taken.begun, taken.wrote = True, purpose == "apply"
@@ -199,6 +198,10 @@ class Sequence:
             self.heard("ended", taken)
         if taken.error is not None and self.failed is None:
             self.failed = taken
+
+    async def _is_stopped(self) -> bool:
+        await asyncio.sleep(0)  # so that a stop which came while the step before ended is heard
+        return self.stopped
 
     def _find_out(self, taken: Taken) -> None:
         """Whether the step wrote. Where the log cannot be asked it may have, and the run does not go on."""

@@ -191,3 +191,26 @@ def test_a_run_that_is_cut_off_says_neither_done_nor_nothing(
     assert (status, answer["outcome"]) == (1 if isinstance(fault, Exception) else 130, "failed")
     assert (answer["stays"], "error" in answer) == (["music"], True)
     assert len(times) == 1
+
+
+def test_a_terminal_that_hangs_up_stops_the_run(show_studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, vmix = show_studio
+    before, times = vmix.snapshot(), []
+
+    async def act(ask: Ask, does: Callable[[], Awaitable[Report]]) -> Report:
+        times.append(ask.capability)
+        report = await does()
+        signal.raise_signal(signal.SIGHUP)
+        return report
+
+    acting(monkeypatch, act)
+    known = signal.signal(signal.SIGHUP, lambda *_: None)  # so that a run which does not hear it ends as it would
+    try:
+        status, answer = ran(run, MUSIC, TAG)
+        assert (status, answer["outcome"], len(times)) == (130, "undone", 1)
+        assert vmix.snapshot() == before
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert ran(run, MUSIC)[1]["outcome"] == "done", "as under nohup"
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, known)

@@ -49,8 +49,16 @@ class Pace:
         """The pause after so many applies in a row that were refused."""
         return self._doubled(self.every_s, times)
 
+    def asked(self, seconds: float | None) -> float:
+        """The least pause after a refusal that asked for a wait: a target must not silence a watch for good."""
+        return min(seconds or 0.0, self._longest)
+
     def _doubled(self, first: float, times: int) -> float:
-        return min(first * float(1 << min(times - 1, 32)), max(self.longest_s, self.every_s))
+        return min(first * float(1 << min(times - 1, 32)), self._longest)
+
+    @property
+    def _longest(self) -> float:
+        return max(self.longest_s, self.every_s)
 
 
 class News(StrEnum):
@@ -105,12 +113,14 @@ class Watched:
     _applied: deque[float] = field(default_factory=deque)
     _not_before: float = 0.0
     _soon: bool = False
+    _least_s: float = 0.0
+    """How long the last refusal asked to wait."""
 
     # --- what was seen
 
     def looked(self, report: Report, now: float) -> list[Event]:
         """What the report of a plan is worth telling."""
-        self._soon = False
+        self._soon, self._least_s = False, 0.0
         if report.outcome is not Outcome.PLANNED or report.plan is None:
             return self._in_trouble(report, now)
         events = [self._event(News.RECOVERED, report)] if self._trouble is not None else []
@@ -159,7 +169,7 @@ class Watched:
         """How long until the next look."""
         if self._soon:
             return min(self.pace.least_s, self.pace.every_s)
-        return self.pace.after_looks(self._troubles)
+        return max(self._least_s, self.pace.after_looks(self._troubles))
 
     # --- inside
 
@@ -167,6 +177,7 @@ class Watched:
         error = report.error or FabricError(Code.INTERNAL, f"{report.action} ended {report.outcome.value}")
         away = error.code in _AWAY
         trouble = (News.UNREACHABLE, "") if away else (News.FAILED, f"{error.code.value} {error.message}")
+        self._least_s = self.pace.asked(error.retry_after)
         known, self._trouble = self._trouble, trouble
         self._troubles += 1
         self.state, self.digest = State.TROUBLED, ""
@@ -180,7 +191,7 @@ class Watched:
         if error.code in _AWAY:
             return self._in_trouble(report, now)
         self._refusals += 1
-        pause = self.pace.after_refusals(self._refusals)
+        pause = max(self.pace.asked(error.retry_after), self.pace.after_refusals(self._refusals))
         self._not_before = now + pause
         known, self._refused = self._refused, (error.code.value, error.message)
         return [] if self._refused == known else [self._event(News.FAILED, report, error, pause_s=pause)]

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from infrafabric.control.patience import happens, patiently
+from infrafabric.control.patience import COUNTED, happens, patiently
 from infrafabric.control.sequence import admitted, ask_of
 from infrafabric.control.steps import Step
 from infrafabric.control.watched import Event, Pace, State, Watched
+from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.ports import Signals
 from infrafabric.kernel.words.manifest import Kind
+from infrafabric.kernel.words.plan import Outcome
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
@@ -47,6 +49,7 @@ class Watch:
     apply: bool = False
     watched: list[Watched] = field(init=False)
     """In the order of `steps`."""
+    _once: bool = field(default=False, init=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -71,20 +74,21 @@ class Watch:
             if journey.capability.manifest.kind is Kind.EVENT:
                 name = journey.capability.manifest.name
                 raise FabricError(Code.USAGE, f"step {step.id}: {name} is an event: it has no state to compare with")
+        self._once = once
         if for_s is not None:
             asyncio.get_running_loop().call_later(for_s, self.stop)
         async with asyncio.TaskGroup() as group:
             for step, watched, journey in zip(self.steps, self.watched, journeys, strict=True):
-                group.create_task(self._keep(step, watched, journey, once=once))
+                group.create_task(self._keep(step, watched, journey))
 
-    async def _keep(self, step: Step, watched: Watched, journey: Journey, *, once: bool) -> None:
+    async def _keep(self, step: Step, watched: Watched, journey: Journey) -> None:
         async with listening(journey) as ear:
             prompted = 0
             while not self._stop.is_set():
-                if not once:
+                if not self._once:
                     await ear.open()
                 news = await self._look(step, watched)
-                if once:
+                if self._once:
                     return
                 prompted = prompted + 1 if ear.heard and not news else 0
                 # A target that tells of much that is no difference makes the looks rarer, down to the usual pace.
@@ -93,21 +97,39 @@ class Watch:
 
     async def _look(self, step: Step, watched: Watched) -> bool:
         """Look once, apply where that is due; whether there was something to tell."""
-        act, clock = self.house.kernel.act, asyncio.get_running_loop().time
+        clock = asyncio.get_running_loop().time
         ask = ask_of(step, self.talent, self.why, self.trace, "plan")
-        report = await patiently(lambda: act(ask), self._stop)
+        report = await self._act(ask)
+        if report is None:
+            return False
         events = watched.looked(report, clock())
         self._tell(step, events)
         if not self._stop.is_set() and watched.wants_apply(clock()):
             doing = ask_of(step, self.talent, self.why, self.trace, "apply", report.changes_digest)
-            done = watched.applied(await patiently(lambda: act(doing), self._stop), clock())
-            self._tell(step, done)
-            events += done
+            if (applied := await self._act(doing)) is not None:
+                done = watched.applied(applied, clock())
+                self._tell(step, done)
+                events += done
         return bool(events)
+
+    async def _act(self, ask: Ask) -> Report | None:
+        """What became of an ask, its rate waited for; None where the watch was stopped meanwhile.
+
+        An ask that is turned away for good for its rate leaves no entry in the log, so its report names no action.
+        """
+        try:
+            return await patiently(lambda: self.house.kernel.act(ask), self._stop)
+        except FabricError as error:
+            if error.code is Code.INTERRUPTED and self._stop.is_set():
+                return None
+            if error.code not in COUNTED:
+                raise
+            target = ask.target or ""
+            return Report("", ask.trace, ask.purpose, ask.capability, target, Outcome.REFUSED, error)
 
     def _tell(self, step: Step, events: list[Event]) -> None:
         for event in events:
-            self.tell(step, event)
+            self.tell(step, replace(event, pause_s=0.0) if self._once else event)
 
 
 @asynccontextmanager

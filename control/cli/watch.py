@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infrafabric.control.cli.frame import changing, stop
+from infrafabric.control.cli.frame import INTERRUPTED, changing, stop
 from infrafabric.control.cli.intent_command import A_LOOK, IntentCommand, asker, given_hazards, given_intent
 from infrafabric.control.cli.opening import acting
 from infrafabric.control.cli.run import read_list
@@ -93,9 +93,9 @@ def watch(
     else:
         assert name is not None
         steps = (_step(ctx, shell, name, **given),)
-    in_sync = _watched(shell, steps, talent, reason, every, once=once, for_s=for_s, apply_drift=apply_drift)
+    in_sync, signalled = _watched(shell, steps, talent, reason, every, once=once, for_s=for_s, apply_drift=apply_drift)
     if not in_sync and (once or for_s is not None):
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(INTERRUPTED if signalled else 1)
 
 
 def _step(
@@ -116,15 +116,15 @@ def _step(
 def _watched(
     shell: Shell, steps: tuple[Step, ...], talent: str | None, why: str, every: int, *, once: bool,
     for_s: int | None, apply_drift: bool,
-) -> bool:  # fmt: skip
-    """Whether all was in sync when it was last looked at; True where a signal ended the watch."""
+) -> tuple[bool, bool]:  # fmt: skip
+    """Whether all was in sync when it was last looked at, and whether a signal ended the watch."""
     from infrafabric.control.cli.signals import hearing_signals
     from infrafabric.control.watched import Pace
     from infrafabric.control.watching import Watch
 
     shell.one_line = True
 
-    async def work(house: House) -> bool:
+    async def work(house: House) -> tuple[bool, bool]:
         def tell(step: Step, event: Event) -> None:
             _show(shell, house, step, event, named=len(steps) > 1)
 
@@ -141,7 +141,7 @@ def _watched(
                 if not once:
                     shell.progress(f"looking every {every} s; Ctrl-C ends it")
                 await running.run(once=once, for_s=for_s)
-        return running.in_sync or bool(signalled)
+        return running.in_sync, bool(signalled)
 
     return acting(shell, work)
 

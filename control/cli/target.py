@@ -155,7 +155,9 @@ def list_(shell: Shell, check: bool) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table("target", "settings", "secrets", "allowed addresses", "health")
+        table = Table()
+        for heading in ("target", "settings", "secrets", "allowed addresses", "health"):
+            table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(
                 Text(row["name"]),

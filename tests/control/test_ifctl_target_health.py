@@ -28,6 +28,15 @@ def test_a_target_that_was_never_tried_says_so(vmix_home: Ifctl) -> None:
     assert "not tried" in vmix_home("target", "list").stdout
 
 
+def test_a_narrow_table_leaves_nothing_out(vmix_home: Ifctl) -> None:
+    host = "a-studio-with-a-name-of-some-length.example.org"
+    vmix_home.ok("target", "set", "vmix@studio-a", f"VMIX_HOST={host}", "--why", "x")
+    table = vmix_home("target", "list", COLUMNS="60").stdout
+    assert "…" not in table
+    settings = "".join(row.split("│")[2].strip() for row in table.splitlines() if row.count("│") == 6)
+    assert f"VMIX_HOST={host}" in settings
+
+
 def test_an_action_leaves_word(studio: tuple[Ifctl, VmixSimulator]) -> None:
     run, _ = studio
     run.ok("capability", "plan", "vmix.switcher", "--scene", "Intro")

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import pydantic
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import ErrorDetails
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.base import Word
@@ -26,7 +27,7 @@ from infrafabric.kernel.words.manifest import Hazard
 from infrafabric.kernel.words.names import TargetName, capability_id
 from infrafabric.registry import plain_yaml
 
-__all__ = ["MAX_BYTES", "Step", "Steps", "read_steps"]
+__all__ = ["MAX_BYTES", "Step", "Steps", "read_steps", "too_large"]
 
 MAX_BYTES = 1 << 20
 MOST_STEPS = 200
@@ -91,14 +92,50 @@ class Steps(Word):
 def read_steps(data: bytes) -> Steps:
     """The list that `data` holds. Raises IF_ERR_STEPS_INVALID with the line or the member, IF_ERR_TOO_LARGE."""
     if len(data) > MAX_BYTES:
-        raise FabricError(Code.TOO_LARGE, f"the list of intents has more than {MAX_BYTES} bytes")
+        raise too_large(f"the list of intents has more than {MAX_BYTES} bytes")
     try:
         return Steps.model_validate(plain_yaml.loads(data))
     except FabricError as error:
         raise FabricError(Code.STEPS_INVALID, f"the list of intents: {error.message}") from None
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise FabricError(Code.STEPS_INVALID, f"{_place(first['loc'])}: {first['msg'][:200]}") from None
+        raise FabricError(Code.STEPS_INVALID, f"{_place(first['loc'])}: {_said(first)[:200]}") from None
+
+
+def too_large(message: str) -> FabricError:
+    """IF_ERR_TOO_LARGE of a list, whose limit no setting raises."""
+    return FabricError(Code.TOO_LARGE, message, remedy="Split the list: one holds at most 1 MiB and 200 steps.")
+
+
+_SAID = {
+    "missing": "is missing",
+    "extra_forbidden": "there is no such member",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of names to values",
+    "mapping_type": "must be a mapping of names to values",
+    "model_type": "must be a mapping of names to values",
+    "too_short": "must hold at least {min_length}",
+    "too_long": "must hold at most {max_length}",
+    "string_too_long": "must have at most {max_length} characters",
+}
+_FORMS = {
+    "id": "must be 1 to 48 small letters, digits, - and _, the first a letter or digit",
+    "on": "must name a target, such as vmix@studio-a",
+    "hazards": "must be small letters, digits and -, the first a letter",
+}
+
+
+def _said(error: ErrorDetails) -> str:
+    """What is wrong, in the words of the file rather than of the library that reads it."""
+    context = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        known = [_FORMS[part] for part in error["loc"] if isinstance(part, str) and part in _FORMS]
+        return known[-1] if known else "is not of its form"
+    if error["type"] == "value_error":
+        return str(context["error"])
+    said = _SAID.get(error["type"])
+    return error["msg"] if said is None else said.format_map(context)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_list", "run"]
 
+_SUFFIX = ".receipt.json"
+
 
 @command("run", short_help="Do a list of intents in order; undo it when one fails.")
 @click.argument("file", metavar="FILE")
@@ -54,7 +56,7 @@ def run(
     purpose: Purpose = "plan" if plan_only else "dry_run" if dry_run else "apply"
     reason = shell.why(why) if purpose == "apply" or why is not None else A_LOOK
     steps = read_list(shell, file)
-    files = _opened(receipts, steps)
+    files = _opened(shell, receipts, steps, purpose)
     try:
         ran, effects, late = _ran(shell, steps, talent, reason, purpose, plan_first=plan_first)
     except BaseException:
@@ -65,10 +67,18 @@ def run(
 
 
 def read_list(shell: Shell, file: str) -> Steps:
-    """The list in the file that the caller named. Raises IF_ERR_STEPS_INVALID, IF_ERR_FILE_UNREADABLE."""
-    from infrafabric.control.steps import MAX_BYTES, read_steps
+    """The list in the file that the caller named.
 
-    return read_steps(sys.stdin.buffer.read(MAX_BYTES + 1) if file == "-" else shell.read_file(Path(file), MAX_BYTES))
+    Raises IF_ERR_STEPS_INVALID, IF_ERR_FILE_UNREADABLE, IF_ERR_TOO_LARGE.
+    """
+    from infrafabric.control.steps import MAX_BYTES, read_steps, too_large
+
+    if file == "-":
+        return read_steps(sys.stdin.buffer.read(MAX_BYTES + 1))
+    try:
+        return read_steps(shell.read_file(Path(file), MAX_BYTES))
+    except FabricError as error:
+        raise too_large(error.message) if error.code is Code.TOO_LARGE else error from None
 
 
 def _ran(
@@ -131,14 +141,16 @@ def _teller(shell: Shell, steps: Steps) -> Any:
     return heard
 
 
-def _opened(folder: Path | None, steps: Steps) -> dict[str, NewFile]:
-    """A fresh file a step, so that nothing is begun whose receipt could not be kept."""
+def _opened(shell: Shell, folder: Path | None, steps: Steps, purpose: Purpose) -> dict[str, NewFile]:
+    """A fresh file a step, so that nothing is begun whose receipt could not be kept; those of undos are found free."""
     files: dict[str, NewFile] = {}
     if folder is None:
         return files
     try:
         for number, step in enumerate(steps.steps, 1):
             files[step.id] = NewFile(folder / _file_name(number, step))
+            if purpose == "apply":
+                shell.check_new(folder / _file_name(number, step, "-undo"))
     except FabricError:
         for new in files.values():
             new.discard()
@@ -147,7 +159,7 @@ def _opened(folder: Path | None, steps: Steps) -> dict[str, NewFile]:
 
 
 def _file_name(number: int, step: Step, suffix: str = "") -> str:
-    return f"{number:03}-{step.id}{suffix}.receipt.json"
+    return f"{number:03}-{step.id}{suffix}{_SUFFIX}"
 
 
 def _answer(
@@ -207,7 +219,20 @@ def _kept(shell: Shell, ran: Sequence, files: dict[str, NewFile]) -> list[Fabric
             else:
                 file.keep(taken.report.receipt)
             if taken.undo is not None and taken.undo.receipt is not None:
-                shell.write_new(file.path.with_name(_file_name(number, taken.step, "-undo")), taken.undo.receipt)
+                _free(file.path.with_name(_file_name(number, taken.step, "-undo"))).keep(taken.undo.receipt)
         except FabricError as error:
             problems.append(error)
     return problems
+
+
+def _free(path: Path) -> NewFile:
+    """A fresh file at `path`, or beside it where another took the name since the run began."""
+    stem = path.name.removesuffix(_SUFFIX)
+    for number in range(2, 100):
+        try:
+            return NewFile(path)
+        except FabricError as error:
+            if error.code is not Code.EXISTS:
+                raise
+            path = path.with_name(f"{stem}-{number}{_SUFFIX}")
+    return NewFile(path)

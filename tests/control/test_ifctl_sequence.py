@@ -14,6 +14,7 @@ from homes import Ifctl
 from world import World
 
 from infrafabric.control.demo.simulator import VmixSimulator
+from infrafabric.control.steps import read_steps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words.entries import Kind
@@ -271,6 +272,43 @@ def test_a_wrong_list_is_refused_whole(show_studio: Studio, text: str, code: Cod
     assert {row["kind"] for row in entries if row["index"] >= before} <= {"kernel.started", "kernel.stopped"}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("3", "the list of intents: must be a mapping of names to values"),
+        ("steps: []", "steps: must hold at least 1"),
+        ("steps: {a: b}", "steps: must be a list"),
+        ("steps: [1]", "step 1: must be a mapping of names to values"),
+        (written(MUSIC, extra=1), "extra: there is no such member"),
+        (written(MUSIC, MUSIC), "the list of intents: two steps are called music"),
+        (written({**MUSIC, "id": "Not A Name"}), "step 1: id: must be 1 to 48 small letters, digits, - and _"),
+        (written({**MUSIC, "id": 3}), "step 1: id: must be text"),
+        (written({**MUSIC, "on": "studio"}), "step 1: on: must name a target, such as vmix@studio-a"),
+        (written({**MUSIC, "capability": "../x"}), "step 1: capability: '../x' is no capability"),
+        (written({**MUSIC, "intent": 3}), "step 1: intent: must be a mapping of names to values"),
+        (written({**MUSIC, "hazards": "live"}), "step 1: hazards: must be a list"),
+        (written({**MUSIC, "hazards": ["{x}"]}), "step 1: hazards.0: must be small letters"),
+        (written({**MUSIC, "why": "x" * 501}), "step 1: why: must have at most 500 characters"),
+        (written({"id": "x", "capability": "vmix.switcher"}), "step 1: intent: is missing"),
+        (written(*[{**MUSIC, "id": f"s{number}"} for number in range(201)]), "steps: must hold at most 200"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_list_is_refused_in_the_words_of_the_file(text: str, said: str) -> None:
+    with pytest.raises(FabricError) as raised:
+        read_steps(text.encode())
+    assert raised.value.message.startswith(said)
+    assert not any(word in raised.value.message for word in ("Input should", "Value error", "tuple", "dictionary", "^"))
+
+
+def test_a_list_that_is_too_large_is_to_be_split(vmix_home: Ifctl, tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_bytes(b"#" * (1 << 20) + b"#")
+    for name in ("-", str(tmp_path / "long.yaml")):
+        result = vmix_home("run", name, "--why", "x", "--json", stdin="#" * ((1 << 20) + 1))
+        error = json.loads(result.stdout)["error"]
+        assert (error["code"], error["remedy"][:15]) == (Code.TOO_LARGE.value, "Split the list:")
+
+
 def test_a_talent_without_a_grant_for_one_step_begins_none(show_studio: Studio) -> None:
     run, vmix = show_studio
     run.ok("talent", "add", "--name", "Show.Agent", "--why", "x")
@@ -313,6 +351,44 @@ def test_the_receipts_of_a_run_that_was_taken_back_tell_both_ways(show_studio: S
     ran(run, written(MUSIC, NOWHERE, OPENER), "--why", "x", "--receipts", str(receipts))
     names = sorted(path.name for path in receipts.iterdir())
     assert names == ["001-music-undo.receipt.json", "001-music.receipt.json", "002-nowhere.receipt.json"]
+
+
+@pytest.mark.parametrize("steps", [(MUSIC, NOWHERE), (MUSIC,)], ids=["would be needed", "would not"])
+def test_the_receipt_of_an_undo_is_not_written_over_and_nothing_begun(
+    show_studio: Studio, tmp_path: Path, steps: tuple[dict[str, Any], ...]
+) -> None:
+    run, vmix = show_studio
+    folder = tmp_path / "receipts"
+    folder.mkdir()
+    earlier = folder / "001-music-undo.receipt.json"
+    earlier.write_text("mine")
+    options = ("--receipts", str(folder))
+    assert run.refused("run", "-", "--why", "x", *options, stdin=written(*steps))[1] == Code.EXISTS.value
+    assert [path.name for path in folder.iterdir()] == [earlier.name]
+    assert vmix.requests == []
+    assert ran(run, written(MUSIC), "--plan", *options)["outcome"] == "planned", "a look undoes nothing"
+
+
+def test_a_receipt_of_an_undo_is_kept_beside_what_took_its_name_meanwhile(
+    show_studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infrafabric.kernel.kernel import Kernel
+
+    run, _ = show_studio
+    undo, folder = Kernel.undo, tmp_path / "receipts"
+    folder.mkdir()
+
+    async def slow(self: Kernel, *args: Any, **more: Any) -> Any:
+        (folder / "001-music-undo.receipt.json").write_text("mine")
+        return await undo(self, *args, **more)
+
+    monkeypatch.setattr(Kernel, "undo", slow)
+    answer = ran(run, written(MUSIC, NOWHERE), "--why", "x", "--receipts", str(folder))
+    assert "receipt_errors" not in answer
+    assert (folder / "001-music-undo.receipt.json").read_text() == "mine"
+    vkey = run.ok("witness", "vkey")["vkey"]
+    verified = run.ok("witness", "verify", str(folder / "001-music-undo-2.receipt.json"), "--vkey", vkey)
+    assert verified["action"] == answer["steps"][0]["undo"]["action"]
 
 
 # --- interrupted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from typing import Any
@@ -313,6 +314,76 @@ async def test_a_silent_peer_is_asked_before_a_write_that_must_not_be_sent_twice
     await house_rig.perform("switch", {"name": "Halle", "lit": True}, effects=effects)
     await house_rig.perform("once", {"name": "Halle", "lit": False}, effects=effects)
     assert [message["type"] for message in house.heard] == ["switch", "ping", "switch"]
+
+
+async def test_a_write_that_finds_a_dead_connection_is_sent_on_another_in_the_same_call(
+    house: Any, house_rig: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dead(connection: Any, message: dict[str, Any]) -> bool:
+        return connection is first
+
+    effects = house_rig.effects()
+    effects = {**effects, "once": {**effects["switch"], "repeatable": False}}
+    await house_rig.perform("all", effects=effects)
+    (first,) = house.open
+    house.misbehave = dead
+    monkeypatch.setattr("infrafabric.transports.lasting.link.FRESH_S", -1.0)
+    answer = await house_rig.perform("once", {"name": "Halle", "lit": True}, effects=effects, timeout_s=1.5)
+    assert answer.ok
+    assert (house.connections, len(house.requests("switch"))) == (2, 1)
+
+
+async def test_a_capability_with_little_time_leaves_others_theirs(house: Any, house_rig: Any) -> None:
+    async def slow(connection: Any) -> None:
+        await asyncio.sleep(1.3)
+        await connection.send('{"type": "auth_required"}')
+        await connection.recv()
+        await connection.send('{"type": "auth_ok"}')
+        house.greeting = None
+        async for text in connection:
+            await house._answer(connection, json.loads(text))
+
+    house.greeting = slow
+    hasty = {"id": "if://capability/house.hasty", "limits": {"timeout_s": 1}}
+    assert (await house_rig.refusal("all", timeout_s=1, **hasty)).code == Code.TARGET_UNREACHABLE
+    house.greeting = slow
+    assert (await house_rig.perform("all", timeout_s=10)).ok
+
+
+async def test_a_reconnection_that_hangs_is_given_up_soon_where_nobody_waits(
+    house: Any, house_rig: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(connection: Any) -> None:
+        house.greeting = None
+        await connection.wait_closed()
+
+    monkeypatch.setattr("infrafabric.transports.lasting.link.ATTEMPT_S", 0.3)
+    await house_rig.perform("all")
+    house.greeting = hang
+    await house.stop()
+    await house.start()
+    async with asyncio.timeout(3):
+        while house_rig.health().reconnects < 1:
+            await asyncio.sleep(0.01)
+    assert house_rig.health().state == "up"
+
+
+async def test_a_check_of_health_believes_no_connection_that_may_be_dead(
+    house: Any, house_rig: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def mute(connection: Any, message: dict[str, Any]) -> bool:
+        return True
+
+    async def hang(connection: Any) -> None:
+        await connection.wait_closed()
+
+    await house_rig.perform("all")
+    monkeypatch.setattr("infrafabric.transports.lasting.link.FRESH_S", -1.0)
+    asked = (house_rig.manifest(), house_rig.target(timeout_s=1), house_rig.secrets)
+    assert (await house_rig.driver.check_health(*asked)).state == "up"
+    assert len(house.requests("ping")) == 1
+    house.misbehave, house.greeting = mute, hang
+    assert (await house_rig.driver.check_health(*asked)).state == "down"
 
 
 async def test_a_cancelled_request_leaves_the_connection_to_others(house: Any, house_rig: Any) -> None:

@@ -153,8 +153,8 @@ class LastingDriver(ABC, Generic[O, T]):
 
     async def perform(self, call: DriverCall, secrets: Mapping[str, str]) -> Answer:
         began = time.perf_counter()
-        course = Course()
         limit = _limit(call.timeout_s, call.target)
+        course = Course(limit)
         try:
             spoken = self._speak(call.manifest)
             template = _effect(spoken, call)
@@ -226,7 +226,7 @@ class LastingDriver(ABC, Generic[O, T]):
         try:
             async with asyncio.timeout(limit):
                 link = await self._link(self._speak(manifest), target, secrets)
-                await link.ready()
+                await link.live(limit)
             return self._redacted(link.health())
         except FabricError as error:
             state = "refused" if error.code is Code.TARGET_AUTH else "down"
@@ -287,7 +287,7 @@ class LastingDriver(ABC, Generic[O, T]):
                 backoff = manifest.limits.backoff
                 link = Link(target.name, pin.endpoint.authority, dial, backoff, limit, most)
                 self._links[key], self._keys[key] = link, told
-        link.allow(manifest.limits.answer_bytes)
+        link.allow(manifest.limits.answer_bytes, _limit(manifest.limits.timeout_s, target))
         self._failed.pop(target.name, None)
         return link
 

@@ -13,6 +13,7 @@ What is promised to callers, and so by every driver on top:
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ IDLE_S = 10.0
 """Silence after which the peer is asked for a sign of life."""
 PROBE_S = 5.0
 """How long it may take to give one."""
+ATTEMPT_S = 2.0
+"""How long an opening may take that nobody waits for."""
 FRESH_S = 1.0
 """Silence after which a write that must not be sent twice waits for a sign of life first."""
 
@@ -41,6 +44,8 @@ FRESH_S = 1.0
 class Course:
     """How far a call has come."""
 
+    limit_s: float = math.inf
+    """How long it may take in all."""
     sent: bool = False
     """Whether a request may have left."""
 
@@ -71,6 +76,9 @@ class Link:
         self._nudge = asyncio.Event()
         self._outcome: asyncio.Future[FabricError | None] = self._loop.create_future()
         self._refusal: FabricError | None = None
+        self._needing = 0
+        """How many wait for the connection."""
+        self._attempt_s = limit_s
         self._detail = ""
         self._latency_ms: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,18 +115,38 @@ class Link:
         if self._wire is not None:
             self._supervision.touch(now)
             return self._wire
-        if self._supervision.state == "closed":
-            raise self._unreachable("it was changed meanwhile")
         if (held := self._supervision.held(now)) > 0 and self._refusal is not None:
             raise again(self._refusal, held)
-        self._supervision.ask(now)
-        self._stir()
-        error = await asyncio.shield(self._outcome)
+        brief = self._supervision.state == "opening" and self._attempt_s < self.limit_s
+        error = await self._opening()
+        if error is not None and brief and error.code is Code.TARGET_UNREACHABLE:
+            error = await self._opening()  # that one was given little time, since nobody waited for it then
         if error is not None:
             raise again(error)
         if self._wire is None:
             raise self._unreachable(self._detail)
         return self._wire
+
+    async def _opening(self) -> FabricError | None:
+        """The outcome of the opening under way, or of one that is begun now."""
+        if self._supervision.state == "closed":
+            return self._unreachable("it was changed meanwhile")
+        self._supervision.ask(self._loop.time())
+        self._stir()
+        self._needing += 1
+        try:
+            return await asyncio.shield(self._outcome)
+        finally:
+            self._needing -= 1
+
+    async def live(self, limit_s: float) -> None:
+        """See that the peer is there now: open the connection, or ask an open one for a sign of life unless one was
+        heard just now; where none comes in a third of `limit_s`, connect anew. Raises as `ready` does. Cancel it at the
+        deadline."""
+        wire = await self.ready()
+        if self._loop.time() - wire.heard_at > FRESH_S and not (wire.one_at_a_time and self._turn.locked()):
+            async with self._turn if wire.one_at_a_time else nullcontext():
+                await self._proven(await self.ready(), min(PROBE_S, limit_s / 3))
 
     async def ask(
         self,
@@ -133,13 +161,13 @@ class Link:
         """Ask and await the reply. `request` is as the wire takes it; `limit` the most bytes that the reply may have.
 
         With `sure` a connection that was silent is first asked for a sign of life: for writes that must not be sent
-        twice. `on_ticket` is told the ticket before anything can come in under it, `on_reply` the reply before anything
+        twice. It is given a third of the call's time, so that there is some left for another one. `on_ticket` is told the ticket before anything can come in under it, `on_reply` the reply before anything
         that came after it is heard. No deadline is kept here: cancel it (`asyncio.timeout`), and look at `course.sent`.
         """
         async with self._turn if (await self.ready()).one_at_a_time else nullcontext():
             wire = await self.ready()  # waiting for the turn may have taken long
             if sure and self._loop.time() - wire.heard_at > FRESH_S:
-                wire = await self._proven(wire)
+                wire = await self._proven(wire, min(PROBE_S, course.limit_s / 3))
             try:
                 await wire.writable()
                 ticket = wire.ask(request)
@@ -191,8 +219,9 @@ class Link:
         self._supervision.listeners -= 1
         self._supervision.touch(self._loop.time())
 
-    def allow(self, answer_bytes: int) -> None:
-        """Let messages be as large as that: the most that any of the link's users may read."""
+    def allow(self, answer_bytes: int, limit_s: float) -> None:
+        """Let messages be as large and openings take as long as that: the most that any of the link's users may."""
+        self.limit_s = max(self.limit_s, limit_s)
         self._answer_bytes = max(self._answer_bytes, answer_bytes)
         if self._wire is not None:
             self._wire.limit = max(self._wire.limit, self._answer_bytes)
@@ -224,10 +253,10 @@ class Link:
         self._latency_ms = (self._loop.time() - began) * 1000
         return reply
 
-    async def _proven(self, wire: Wire) -> Wire:
+    async def _proven(self, wire: Wire, within_s: float = PROBE_S) -> Wire:
         """The wire, or another, whose other end just gave a sign of life."""
         try:
-            if await self._alive(wire):
+            if await self._alive(wire, within_s):
                 return wire
         except FabricError:
             pass  # nothing of the request was sent: a new connection does as well
@@ -235,13 +264,13 @@ class Link:
             self.drop("it was silent, and cannot be asked whether it lives")
         return await self.ready()
 
-    async def _alive(self, wire: Wire) -> bool:
+    async def _alive(self, wire: Wire, within_s: float = PROBE_S) -> bool:
         """Await a sign of life; False where the peer cannot be asked for one. Raises FabricError where none comes."""
         ticket = wire.probe()
         if ticket is None:
             return False
         try:
-            async with asyncio.timeout(PROBE_S):
+            async with asyncio.timeout(within_s):
                 await self._reply(wire, ticket)
         except TimeoutError:
             if self._wire is wire:
@@ -279,6 +308,7 @@ class Link:
     async def _open(self) -> None:
         self._supervision.begin()
         began = self._loop.time()
+        limit_s = self._attempt_s = self.limit_s if self._needing else min(ATTEMPT_S, self.limit_s)
         ended: list[Exception] = []
         opened: list[Wire] = []
 
@@ -289,12 +319,12 @@ class Link:
                 ended.append(reason)
 
         try:
-            async with asyncio.timeout(self.limit_s):
-                wire = await self._dial(self._event, on_end, began + self.limit_s)
+            async with asyncio.timeout(limit_s):
+                wire = await self._dial(self._event, on_end, began + limit_s)
             if ended:
                 raise ended[0]
         except Exception as raised:
-            failure, error = opening_failure(self._name, self._where, raised, self.limit_s)
+            failure, error = opening_failure(self._name, self._where, raised, limit_s)
         else:
             opened.append(wire)
             self._is_open(wire, began)

@@ -614,6 +614,14 @@ async def test_a_view_that_nobody_reads_is_let_go(house: Any, house_rig: Any, mo
     assert [message["type"] for message in house.heard] == ["subscribe", "get_lamps", "get_lamps"]
 
 
+async def test_a_first_look_beyond_the_views_limit_is_never_answered(house: Any, house_rig: Any) -> None:
+    house.lamps = {f"l{n}": {"name": f"l{n}", "pad": "x" * 100} for n in range(40)}
+    await house_rig.perform("all", id="if://capability/house.big")  # shares the connection, with a larger limit
+    for _ in range(2):
+        refused = await house_rig.refusal("lamps", {"names": ["l1"]}, limits={"answer_bytes": 2000})
+        assert refused.code == Code.ANSWER_TOO_LARGE
+
+
 async def test_a_view_that_the_peer_refuses_is_a_no(house: Any, house_rig: Any) -> None:
     async def refuse(connection: Any, message: dict[str, Any]) -> bool:
         await connection.send(

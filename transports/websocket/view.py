@@ -172,7 +172,7 @@ class View:
         taken: list[bool] = []
 
         def at_reply(reply: Reply) -> None:  # before any event that came after it
-            if self._connection.judge(reply.value) is None:
+            if reply.size <= self._limit and self._connection.judge(reply.value) is None:
                 taken.append(self.fold.look(reply.value, reply.size))
 
         asked = Asked(self._spec.look, self._connection.reply)

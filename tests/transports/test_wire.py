@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infrafabric.kernel.words.things import AddressClass
 from infrafabric.transports.address import Pin
 from infrafabric.transports.endpoint import compile_base
 from infrafabric.transports.lasting.session import Ended, Event
@@ -63,7 +64,7 @@ async def test_last_words_that_nobody_reads_keep_no_socket(monkeypatch: pytest.M
     endpoint = compile_base("tcp://{A}:{B}", ("tcp",)).fill("a", {"A": "127.0.0.1", "B": str(port)})
     ended: list[Exception] = []
     deadline = asyncio.get_running_loop().time() + 5
-    pin = Pin(endpoint, frozenset({"127.0.0.1"}), frozenset({"loopback"}), ("127.0.0.1",))
+    pin = Pin(endpoint, frozenset({"127.0.0.1"}), frozenset({AddressClass.LOOPBACK}), ("127.0.0.1",))
     wire = await dial(pin, None, Talkative, lambda event: None, ended.append, deadline)
     try:
         async with asyncio.timeout(3):

@@ -161,8 +161,9 @@ class Link:
         """Ask and await the reply. `request` is as the wire takes it; `limit` the most bytes that the reply may have.
 
         With `sure` a connection that was silent is first asked for a sign of life: for writes that must not be sent
-        twice. It is given a third of the call's time, so that there is some left for another one. `on_ticket` is told the ticket before anything can come in under it, `on_reply` the reply before anything
-        that came after it is heard. No deadline is kept here: cancel it (`asyncio.timeout`), and look at `course.sent`.
+        twice. It is given a third of the call's time, so that there is some left for another one. `on_ticket` is told
+        the ticket before anything can come in under it, `on_reply` the reply before anything that came after it is
+        heard. No deadline is kept here: cancel it (`asyncio.timeout`), and look at `course.sent`.
         """
         async with self._turn if (await self.ready()).one_at_a_time else nullcontext():
             wire = await self.ready()  # waiting for the turn may have taken long

@@ -254,7 +254,7 @@ class Link:
         self._latency_ms = (self._loop.time() - began) * 1000
         return reply
 
-    async def _proven(self, wire: Wire, within_s: float = PROBE_S) -> Wire:
+    async def _proven(self, wire: Wire, within_s: float) -> Wire:
         """The wire, or another, whose other end just gave a sign of life."""
         try:
             if await self._alive(wire, within_s):
@@ -265,7 +265,7 @@ class Link:
             self.drop("it was silent, and cannot be asked whether it lives")
         return await self.ready()
 
-    async def _alive(self, wire: Wire, within_s: float = PROBE_S) -> bool:
+    async def _alive(self, wire: Wire, within_s: float) -> bool:
         """Await a sign of life; False where the peer cannot be asked for one. Raises FabricError where none comes."""
         ticket = wire.probe()
         if ticket is None:
@@ -286,7 +286,7 @@ class Link:
             return
         with suppress(FabricError):  # the loss is told to all whom it concerns by `_ended`
             async with self._turn if wire.one_at_a_time else nullcontext():
-                await self._alive(wire)
+                await self._alive(wire, PROBE_S)
 
     # --- keeping it up
     def _stir(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infrafabric.kernel import schemas
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.transports.tcp import patterns
 
@@ -26,10 +27,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
 
     def counting(how: Any) -> Any:
-        return lambda pattern, text: texts.append(text) or how(pattern, text)
+        def asks(pattern: Any, text: str) -> Any:
+            texts.append(text)
+            return how(pattern, text)
 
-    monkeypatch.setattr(patterns, "matches", counting(patterns.matches))
-    monkeypatch.setattr(patterns, "matches_whole", counting(patterns.matches_whole))
+        return asks
+
+    monkeypatch.setattr(patterns, "matches", counting(schemas.matches))
+    monkeypatch.setattr(patterns, "matches_whole", counting(schemas.matches_whole))
     return texts
 
 

@@ -33,7 +33,7 @@ from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import Target
 from infrafabric.transports.address import Pin, Pins, Resolver, resolve_name
 from infrafabric.transports.endpoint import Base, Endpoint, compile_base
-from infrafabric.transports.jsonanswer import seen
+from infrafabric.transports.jsonanswer import seen_aside
 from infrafabric.transports.lasting.called import Called, Exchanged, O, Opening, T
 from infrafabric.transports.lasting.link import Course, Link
 from infrafabric.transports.lasting.listening import Listening, Subscribing, listen
@@ -163,7 +163,7 @@ class LastingDriver(ABC, Generic[O, T]):
                 called = Called(call, call.manifest.effects[call.effect], template, secrets, link, course)
                 came = await self.exchange(called)
             return Answer(
-                seen(came.value, call.target.name, call.manifest.limits.answer_bytes, self.redactor),
+                await seen_aside(came.value, call.target.name, call.manifest.limits.answer_bytes, self.redactor),
                 ok=came.ok,
                 problem=_line(self.redactor.redact(came.problem)),
                 conclusive=came.conclusive,

@@ -54,7 +54,11 @@ def test_a_wait_for_a_rate_ends_with_the_watch(
 ) -> None:
     run, vmix = studio
     asked = limiting(monkeypatch, 1, 5, number)
-    result = run(*WATCH, *option)
+    known = signal.signal(number, signal.default_int_handler)  # one that is ignored, as under nohup, stays so
+    try:
+        result = run(*WATCH, *option)
+    finally:
+        signal.signal(number, known)
     assert (result.exit_code, result.stdout, asked) == (status, "", ["plan"])
     assert vmix.requests == []
 

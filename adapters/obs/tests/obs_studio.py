@@ -216,7 +216,9 @@ class ObsStudio:
     def on_air(self) -> set[str]:
         """The scenes whose picture is in the program, whatever OBS calls its program scene."""
         scenes = [scene["sceneName"] for scene in self.call("GetSceneList")["scenes"]]
-        return {name for name in scenes if self.call("GetSourceActive", sourceName=name)["videoActive"]}
+        seen = {name: self.ask("GetSourceActive", sourceName=name) for name in scenes}
+        # OBS lists a scene for a moment after it was removed, and knows nothing of it any more.
+        return {name for name, (ok, answer) in seen.items() if ok and answer["videoActive"]}
 
     def until(self, seen: Any, within_s: float = 5.0) -> None:
         """Wait until `seen()` is true. Fails after `within_s`."""

@@ -185,9 +185,10 @@ async def test_an_opening_that_is_given_up_leaves_no_connection(
     """At whichever step of the loop after OBS has let us in."""
 
     def receiving() -> list[Any]:
-        tasks = [task.get_coro() for task in asyncio.all_tasks()]
+        tasks = [task.get_coro() for task in asyncio.all_tasks() - others]
         return [one for one in tasks if getattr(one, "__qualname__", "").endswith("._ws_recv_task")]
 
+    others = asyncio.all_tasks()
     for _ in range(5):
         opening = asyncio.ensure_future(obs_rig.driver.check_health(obs_rig.manifest, obs_rig.target, obs_rig.secrets))
         async with asyncio.timeout(10):

@@ -24,6 +24,8 @@ from typing import Any
 
 from obswebsocket import base_classes, exceptions, obsws
 
+from infrafabric.adapters.obs.tests.stuck_muxers import end_stuck_muxers
+
 __all__ = ["ObsStudio", "missing", "peer", "shared"]
 
 START_S = 30.0
@@ -98,6 +100,7 @@ class ObsStudio:
         self._obs: subprocess.Popen[bytes] | None = None
         self._observer: obsws | None = None
         self._still = threading.Event()
+        self._muxers: threading.Thread | None = None
 
     # --- what a target is given
     @property
@@ -142,10 +145,12 @@ class ObsStudio:
             "LIBGL_ALWAYS_SOFTWARE": "1", "DBUS_SESSION_BUS_ADDRESS": "disabled:",
         }  # fmt: skip
         with (self.folder / "obs.log").open("ab") as log:
-            self._obs = subprocess.Popen(
+            self._obs = running = subprocess.Popen(
                 ["obs", "--multi", "--minimize-to-tray", "--disable-updater", "--disable-missing-files-check"],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
+        self._muxers = threading.Thread(target=end_stuck_muxers, args=(running,), daemon=True)
+        self._muxers.start()
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -167,6 +172,8 @@ class ObsStudio:
             except subprocess.TimeoutExpired:
                 self._obs.kill()
                 self._obs.wait(10)
+        if self._muxers is not None:
+            self._muxers.join(10)
         self._obs = None
         self._still.clear()
 

@@ -26,8 +26,12 @@ from infrafabric.kernel.parts import KernelLimits, Parts
 from infrafabric.kernel.ports import Driver, Redactor
 from infrafabric.kernel.stations import Station
 from infrafabric.keys.signing import SigningKey
+from infrafabric.policy.approvals import PeopleApprovals
+from infrafabric.policy.breakers import TargetBreakers
+from infrafabric.policy.budgets import Ledger
 from infrafabric.policy.governor import RateGovernor
 from infrafabric.policy.guard import GrantGuard
+from infrafabric.policy.stops import FactStops
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
@@ -54,6 +58,10 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
         registry=house.registry,
         guard=GrantGuard(house.authority),
         governor=RateGovernor(waiting=house.settings.governor.waiting),
+        approvals=PeopleApprovals(),
+        budgets=Ledger(),
+        breakers=TargetBreakers(),
+        stops=FactStops(house.log.facts),
         log=house.log,
         authority=house.authority,
         drivers=drivers,

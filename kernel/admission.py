@@ -53,7 +53,10 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
 
 def authorize(journey: Journey) -> None:
     """Raise IF_ERR_NOT_GRANTED or IF_ERR_DENIED where the talent may not even plan here."""
-    question = Question(journey.talent, journey.capability, journey.target, None, (), journey.ask.purpose != "apply")
+    ask = journey.ask
+    question = Question(
+        journey.talent, journey.capability, journey.target, None, (), ask.purpose != "apply", ask.purpose, ask.intent
+    )
     decision = journey.parts.guard.decide(question)
     if decision.verdict is not Verdict.SHARE:
         raise denied(journey, decision)

@@ -81,7 +81,11 @@ def recheck(journey: Journey) -> None:
     IF_ERR_INTERRUPTED where whoever asked has gone."""
     parts = journey.parts
     if journey.halt.asked:
+        if journey.halt.by:
+            raise FabricError(Code.CANCELLED, f"{journey.action} was cancelled by {journey.halt.by}")
         raise FabricError(Code.INTERRUPTED, f"{journey.action} was cancelled")
+    if journey.ask.purpose in ("apply", "undo"):
+        parts.stops.check(journey.talent.id, journey.capability.manifest.id)
     parts.registry.recheck(journey.capability)
     if journey.records != operator_records(journey):
         raise FabricError(
@@ -213,7 +217,8 @@ async def observe(
     value: dict[str, Any] | None = None
     result: Result = "answered"
     try:
-        answer = await journey.driver.perform(call, journey.secrets)
+        async with journey.parts.breakers.calling(call.manifest.id, call.target, journey.ask.trace):
+            answer = await journey.driver.perform(call, journey.secrets)
         value = _bounded(answer.value)
         if not answer.ok:
             # A state can be looked at; of an event an inconclusive no leaves open whether it happened.
@@ -263,6 +268,7 @@ _NOTHING_SENT = frozenset(
         Code.TARGET_SETTINGS,
         Code.EFFECT_ARGUMENT,
         Code.SECRET_UNKNOWN,
+        Code.BREAKER_OPEN,
     }
 )
 """Codes that a driver raises before the first byte of a request."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from infrafabric.kernel.errors import FabricError
+from infrafabric.kernel.ports import Purpose
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan
+from infrafabric.kernel.words.policy import Pending
 
 __all__ = ["Ask", "Purpose", "Report"]
-
-Purpose = Literal["plan", "apply", "dry_run", "undo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of an ask. `error` is set exactly when the outcome is refused, failed or in doubt."""
+    """What became of an ask. `error` is set exactly when the outcome is waiting, refused, failed or in doubt."""
 
     action: str
     trace: str
@@ -54,5 +54,9 @@ class Report:
     decision: Decision | None = None
     changes_digest: str = ""
     context_digest: str = ""
+    pending: Pending | None = None
+    """The question to people, where the action waits for them."""
+    warnings: tuple[str, ...] = ()
+    """What runs low: budgets."""
     remains: Plan | None = None
     receipt: bytes | None = None

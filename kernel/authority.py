@@ -1,4 +1,5 @@
-"""Targets, talents and grants as the log holds them, each believed only under an operator's signature.
+"""What operators said, as the log holds it, each record believed only under an operator's signature: targets, talents,
+grants, roles, budgets, policies.
 
 The facts are a fold kept for speed in the same database as the log; whoever could edit them there would still need an
 operator key. A record whose signature fails is as good as absent, so what it would have allowed is refused.
@@ -15,8 +16,18 @@ import orjson
 from infrafabric.kernel.canonical import dumps, sha256, signed_bytes
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Facts
-from infrafabric.kernel.words.entries import GrantChanged, Kind, Signed, TalentChanged, TargetChanged
+from infrafabric.kernel.words.entries import (
+    BudgetChanged,
+    GrantChanged,
+    Kind,
+    PolicyChanged,
+    RoleChanged,
+    Signed,
+    TalentChanged,
+    TargetChanged,
+)
 from infrafabric.kernel.words.names import product_of, short_name
+from infrafabric.kernel.words.policy import Budget
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
 __all__ = ["Authority", "Verify", "change_bytes"]
@@ -28,6 +39,9 @@ _MODELS: Mapping[str, tuple[Kind, type[Signed]]] = {
     "target": (Kind.TARGET_CHANGED, TargetChanged),
     "talent": (Kind.TALENT_CHANGED, TalentChanged),
     "grant": (Kind.GRANT_CHANGED, GrantChanged),
+    "role": (Kind.ROLE_CHANGED, RoleChanged),
+    "budget": (Kind.BUDGET_CHANGED, BudgetChanged),
+    "policy": (Kind.POLICY_CHANGED, PolicyChanged),
 }
 _REMEMBERED = 4096
 
@@ -43,13 +57,13 @@ class _Examined:
 
 
 def change_bytes(kind: Kind, body: Mapping[str, Any]) -> bytes:
-    """What an operator signs for a body of `target.changed`, `talent.changed` or `grant.changed` (JSON members)."""
+    """What an operator signs for a body of an entry that is `Signed` (JSON members)."""
     content = {name: value for name, value in body.items() if name != "signature"}
     return signed_bytes("infrafabric-change-v1", {"kind": kind.value, **content})
 
 
 class Authority:
-    """Verified reading of the operator's records. Implements `Facts` for those three tables and passes others on."""
+    """Verified reading of the operator's records. Implements `Facts` for their tables and passes others on."""
 
     def __init__(self, facts: Facts, origin: str, operators: Callable[[], frozenset[str]], verify: Verify) -> None:
         """`operators` gives the operator keys that the trust set names now (base64)."""
@@ -135,9 +149,9 @@ class Authority:
     def _examine(self, table: str, key: str, stored: bytes) -> _Examined:
         kind, model = _MODELS[table]
         value = orjson.loads(stored)
-        if not self._check(kind, model, value) or key != _name(table, value["value"]):
+        content = {"digest": value["digest"], "files": value["files"]} if table == "policy" else dict(value["value"])
+        if not self._check(kind, model, value) or key != _name(table, content):
             return _Examined(stored, "", "", {})  # not signed, or moved to where it says nothing
-        content = dict(value["value"])
         if table == "talent":
             content["revoked"] = value["change"] == "revoked"
         return _Examined(stored, sha256(stored), value["operator"], content)
@@ -159,5 +173,11 @@ def _name(table: str, content: Mapping[str, Any]) -> str:
             return str(content["name"])
         case "talent":
             return str(content["id"])
+        case "role":
+            return str(content["name"])
+        case "budget":
+            return Budget.model_validate(content).key
+        case "policy":
+            return "set"
         case _:
             return Grant.model_validate(content).key

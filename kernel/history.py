@@ -8,6 +8,7 @@ from typing import Any
 
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Asked
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Change, Outcome, Plan
 
@@ -15,7 +16,7 @@ __all__ = ["History"]
 
 _SEEN = frozenset({Outcome.CONVERGED, Outcome.UNDONE})
 """Endings that the adapter saw in the world itself."""
-_ENDED_BADLY = frozenset({Outcome.REFUSED, Outcome.FAILED, Outcome.IN_DOUBT})
+_ENDED_BADLY = frozenset({Outcome.REFUSED, Outcome.FAILED, Outcome.IN_DOUBT, Outcome.WAITING})
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class History:
     intended: dict[str, e.EffectIntended] = field(default_factory=dict)
     """By change id, in the order in which they were sent."""
     observed: dict[str, e.EffectObserved] = field(default_factory=dict)
+    approvals: list[e.ApprovalGiven] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
 
     @classmethod
@@ -58,6 +60,8 @@ class History:
                 self.planned = body
             case e.ActionDecided():
                 self.decided = body
+            case e.ApprovalGiven():
+                self.approvals.append(body)
             case e.ActionRefused():
                 self.refused = body
             case e.ActionClosed():
@@ -72,6 +76,34 @@ class History:
     @property
     def plan(self) -> Plan:
         return self.planned.plan if self.planned is not None else Plan()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the action waits for people."""
+        return not self.ended and self.decided is not None and self.decided.pending is not None
+
+    @property
+    def asked(self) -> Asked:
+        """The question to people. Raises IF_ERR_APPROVAL_INVALID where the action does not wait."""
+        decided, received = self.decided, self.received
+        if not self.waiting or decided is None or decided.pending is None or received is None:
+            raise FabricError(Code.APPROVAL_INVALID, f"{self.action} does not wait for anyone")
+        return Asked(
+            action=self.action,
+            talent=received.talent,
+            tenant=received.tenant,
+            capability=received.capability,
+            target=received.target,
+            decision=decided.decision,
+            pending=decided.pending,
+            changes_digest=decided.changes_digest,
+            context_digest=decided.context_digest,
+        )
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that the plan was made with; None where no guest made it."""
+        return self.planned.run.seed if self.planned is not None and self.planned.run is not None else None
 
     @property
     def doubtful(self) -> list[str]:
@@ -106,7 +138,9 @@ class History:
         received, planned, decided = self.received, self.planned, self.decided
         if received is None or (self.erased and not self.ended):
             raise FabricError(Code.BODY_ERASED, f"the log no longer says what became of {self.action}")
-        if not self.ended:
+        if self.waiting:
+            outcome, code, message = Outcome.WAITING, Code.APPROVAL_REQUIRED.value, "it waits for people to agree"
+        elif not self.ended:
             message = f"it is not known what became of {', '.join(self.uncertain) or 'the action'}"
             outcome, code = Outcome.IN_DOUBT, Code.IN_DOUBT.value
         elif self.refused is not None:
@@ -128,6 +162,7 @@ class History:
             decision=decided.decision if decided else None,
             changes_digest=planned.changes_digest if planned else "",
             context_digest=planned.context_digest if planned else "",
+            pending=decided.pending if self.waiting and decided else None,
             remains=self.closed.remains if self.closed else None,
             receipt=receipt,
         )

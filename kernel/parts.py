@@ -15,7 +15,21 @@ from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.kernel.chassis.program import Program
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.ports import Capability, Driver, DriverCall, Entry, Governor, Guard, Log, Redactor, Registry
+from infrafabric.kernel.ports import (
+    Approvals,
+    Breakers,
+    Budgets,
+    Capability,
+    Driver,
+    DriverCall,
+    Entry,
+    Governor,
+    Guard,
+    Log,
+    Redactor,
+    Registry,
+    Stops,
+)
 from infrafabric.kernel.ports import Secrets as SecretsPort
 from infrafabric.kernel.stations import OnStation, Station
 from infrafabric.kernel.words.entries import Body, Kind
@@ -51,6 +65,10 @@ class Parts:
     registry: Registry
     guard: Guard
     governor: Governor
+    approvals: Approvals
+    budgets: Budgets
+    breakers: Breakers
+    stops: Stops
     log: Log
     authority: Authority
     drivers: Mapping[str, Driver]
@@ -86,6 +104,8 @@ class Halt:
     """Whether the asker has gone: the action then stops before its next write."""
 
     asked: bool = False
+    by: str = ""
+    """Talent that cancelled it; "" where the asker went away."""
 
 
 @dataclass(slots=True)

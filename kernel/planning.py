@@ -16,6 +16,7 @@ from infrafabric.kernel.results import check_references
 from infrafabric.kernel.words.entries import GuestRun
 from infrafabric.kernel.words.manifest import Cost, Kind
 from infrafabric.kernel.words.plan import Call, Change, Decision, Plan, changes_digest, context_digest
+from infrafabric.kernel.words.policy import Spending
 
 __all__ = [
     "Planned",
@@ -26,6 +27,7 @@ __all__ = [
     "hazards_of",
     "plan",
     "records_of",
+    "spending_of",
 ]
 
 
@@ -103,7 +105,9 @@ class Reader:
         if self._reads > most:
             raise FabricError(Code.SANDBOX_REQUESTS, f"more than {most} reads in one run")
         refuse_secrets(journey, args, f"a read of {name}")
-        answer = await journey.driver.perform(journey.call(str(name), args), journey.secrets)
+        call = journey.call(str(name), args)
+        async with journey.parts.breakers.calling(call.manifest.id, call.target, journey.ask.trace):
+            answer = await journey.driver.perform(call, journey.secrets)
         if answer.ok:
             return {"ok": dict(answer.value)}
         refusal = {"code": Code.TARGET_STATUS.value, "message": answer.problem, "value": dict(answer.value)}
@@ -158,6 +162,12 @@ def cost_of(journey: Journey, made: Plan) -> Cost:
     if stated is None or stated.currency != least.currency or stated.amount < least.amount:
         return least
     return stated
+
+
+def spending_of(writes: int, cost: Cost) -> Spending:
+    """What a plan of so many writes may spend."""
+    money = int(cost.amount * 1_000_000)
+    return Spending(requests=writes, money=money, currency=cost.currency if money else "")
 
 
 def refuse_secrets(journey: Journey, value: Any, where: str) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from infrafabric.kernel.words.entries import Body, Fact, Kind
-from infrafabric.kernel.words.manifest import Manifest
+from infrafabric.kernel.words.entries import ApprovalGiven, Body, Fact, Kind
+from infrafabric.kernel.words.manifest import Cost, Manifest
 from infrafabric.kernel.words.plan import Decision, Plan
+from infrafabric.kernel.words.policy import Pending, Spending
 from infrafabric.kernel.words.things import Talent, Target
 
 __all__ = [
     "Answer",
     "Appended",
+    "Approvals",
+    "Asked",
+    "Breakers",
+    "Budgets",
     "Capability",
     "Driver",
     "DriverCall",
@@ -30,6 +35,7 @@ __all__ = [
     "Registry",
     "Secrets",
     "Signals",
+    "Stops",
 ]
 
 
@@ -48,6 +54,9 @@ class Capability:
     files: Mapping[str, bytes]
     records: tuple[str, ...]
     """Digests of the trust records that allowed it."""
+
+
+Purpose = Literal["plan", "apply", "dry_run", "undo"]
 
 
 class Registry(Protocol):
@@ -76,8 +85,11 @@ class Question:
     target: Target
     plan: Plan | None
     hazards: tuple[str, ...]
-    """Manifest's, adapter's and caller's together."""
+    """Manifest's, adapter's, operator's and caller's together."""
     dry_run: bool
+    purpose: Purpose = "apply"
+    intent: Mapping[str, Any] = field(default_factory=dict)
+    cost: Cost = Cost()
 
 
 class Guard(Protocol):
@@ -91,8 +103,65 @@ class Governor(Protocol):
         """Charge rate and planning quota. Raises IF_ERR_RATE_LIMITED or IF_ERR_BUSY with retry_after."""
         ...
 
-    def turn(self, target: str, limit: int) -> AbstractAsyncContextManager[None]:
-        """The right to plan and apply on `target`, held by at most `limit` actions at once, in order of asking."""
+    def turn(self, target: str, limit: int, talent: str = "") -> AbstractAsyncContextManager[None]:
+        """The right to plan and apply on `target`, held by at most `limit` actions at once; talents take turns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A plan that waits for people: the action, who asked, and the question as the log holds it."""
+
+    action: str
+    talent: str
+    tenant: str
+    capability: str
+    target: str
+    decision: Decision
+    pending: Pending
+    changes_digest: str
+    context_digest: str
+
+
+class Approvals(Protocol):
+    def ask(self, decision: Decision) -> Pending:
+        """The question that a HOLD or an ESCALATE puts to people: a fresh nonce, and when it expires."""
+        ...
+
+    def check(self, asked: Asked, given: ApprovalGiven, before: Sequence[ApprovalGiven]) -> None:
+        """Raise IF_ERR_APPROVAL_INVALID unless `given` counts, beside those given before it."""
+        ...
+
+    def missing(self, asked: Asked, given: Sequence[ApprovalGiven]) -> str:
+        """What still lacks, in words; "" where enough agreed whose approvals count now. Never raises."""
+        ...
+
+
+class Budgets(Protocol):
+    def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Sequence[str]:
+        """Set `wanted` aside in every budget that it falls under, at once or not at all; warnings where one runs low.
+
+        Raises IF_ERR_BUDGET_EXCEEDED with `retry_after`. No I/O.
+        """
+        ...
+
+    def settle(self, action: str, spent: Spending) -> None:
+        """Take what was spent for what was reserved. Does nothing for an action that reserved nothing. Never raises."""
+        ...
+
+
+class Breakers(Protocol):
+    def calling(self, capability: str, target: Target, trace: str) -> AbstractAsyncContextManager[None]:
+        """Around one driver call: cuts calls off from a target that keeps failing, and counts how this one ends.
+
+        Raises IF_ERR_BREAKER_OPEN with `retry_after`, before anything is sent.
+        """
+        ...
+
+
+class Stops(Protocol):
+    def check(self, talent: str, capability: str) -> None:
+        """Raise IF_ERR_STOPPED where new writes were halted. Called before every write."""
         ...
 
 

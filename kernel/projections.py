@@ -13,6 +13,11 @@ facts can be made again from the stored bodies. Tables:
 | `idempotency` | `talent key` | action and digest of what was asked |
 | `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
+| `role`, `budget`, `policy` | name, `Budget.key`, `set` | the signed body that last set it |
+| `pending` | action | present while it waits for people: its question, asker, target and digests |
+| `spent` | action | what it reserved, then what it spent, and whose that is |
+| `stop` | `scope name` | present while new writes are halted |
+| `breaker` | `capability target` | present while its breaker is not closed |
 | `trust` | `version` | highest trust set version seen |
 | `trust` | `grace` | the grace last given, and the digest of its set |
 | `adapter` | capability | version and digest last loaded |
@@ -26,6 +31,7 @@ from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Outcome
+from infrafabric.kernel.words.policy import Spending
 
 __all__ = ["ERASED_KEY", "ask_digest", "project"]
 
@@ -48,6 +54,20 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             yield e.Fact("talent", body.value.id, body.as_json())
         case e.GrantChanged():
             yield _record("grant", body.value.key, body)
+        case e.RoleChanged():
+            yield _record("role", body.value.name, body)
+        case e.BudgetChanged():
+            yield _record("budget", body.value.key, body)
+        case e.PolicyChanged():
+            yield e.Fact("policy", "set", body.as_json())
+        case e.StopChanged():
+            halted = {"at": at, "why": body.why, "talent": body.talent} if body.change == "set" else None
+            yield e.Fact("stop", f"{body.scope} {body.name}", halted)
+        case e.BreakerChanged():
+            value = {"state": body.state, "failures": body.failures, "cause": body.cause, "until": body.until}
+            yield e.Fact(
+                "breaker", f"{body.capability} {body.target}", None if body.state == "closed" else {**value, "at": at}
+            )
         case e.TrustChanged():
             yield e.Fact("trust", "version", {"version": body.version, "digest": body.digest})
         case e.TrustGraced():
@@ -67,7 +87,7 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             pass
 
 
-def _record(table: str, key: str, body: e.TargetChanged | e.GrantChanged) -> e.Fact:
+def _record(table: str, key: str, body: e.TargetChanged | e.GrantChanged | e.RoleChanged | e.BudgetChanged) -> e.Fact:
     return e.Fact(table, key, body.as_json() if body.change == "set" else None)
 
 
@@ -100,7 +120,7 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
         case e.ActionPlanned():
             yield _state(action, at, "planned")
         case e.ActionDecided():
-            yield _state(action, at, "decided")
+            yield from _decided(action, at, body)
         case e.EffectIntended():
             yield e.Fact("doubt", f"{action} {body.change}", {"effect": body.effect, "at": at, "index": index})
             yield _state(action, at, "applying")
@@ -108,6 +128,8 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
             yield e.Fact("doubt", f"{action} {body.change}", None)
         case e.ActionRefused():
             yield e.Fact("open", action, None)
+            yield e.Fact("pending", action, None)
+            yield e.Fact("spent", action, None)
             yield _state(action, at, Outcome.REFUSED.value, body.code, body.message)
             if body.undoes:
                 yield e.Fact("undone", body.undoes, None)
@@ -115,11 +137,32 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
                 yield e.Fact("idempotency", f"{body.talent} {body.idempotency_key}", None)
         case e.ActionClosed():
             yield e.Fact("open", action, None)
+            if body.spent is not None:
+                yield _spent(action, at, body, body.capability, body.spent, settled=True)
             yield _state(action, at, body.outcome.value, body.code, body.message)
             if body.undoes and body.outcome is Outcome.FAILED:
                 yield e.Fact("undone", body.undoes, None)
         case _:
             pass
+
+
+def _decided(action: str, at: str, body: e.ActionDecided) -> Iterator[e.Fact]:
+    if body.reserved is not None:
+        yield _spent(action, at, body, body.capability, body.reserved, settled=False)
+    if body.pending is None:
+        yield e.Fact("pending", action, None)
+        yield _state(action, at, "decided")
+        return
+    asked = {"at": at, "talent": body.talent, "tenant": body.tenant, "target": body.target, "trace": body.trace}
+    digests = {"changes_digest": body.changes_digest, "context_digest": body.context_digest}
+    verdict = {"verdict": body.decision.verdict.value, "reason": body.decision.reason, "capability": body.capability}
+    yield e.Fact("pending", action, {**asked, **digests, **verdict, "pending": body.pending.as_json()})
+    yield _state(action, at, Outcome.WAITING.value)
+
+
+def _spent(action: str, at: str, body: e.Body, capability: str, spending: Spending, *, settled: bool) -> e.Fact:
+    whose = {"talent": body.talent, "tenant": body.tenant, "capability": capability, "target": body.target}
+    return e.Fact("spent", action, {"at": at, "settled": settled, **whose, **spending.as_json()})
 
 
 def _state(action: str, at: str, state: str, code: str = "", message: str = "") -> e.Fact:

@@ -36,6 +36,8 @@ async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict
     ended: dict[str, Outcome | FabricError] = {}
     for action, _ in parts.log.facts.scan("open"):
         history = History.of(action, parts.log.entries(action))
+        if history.waiting:  # nothing was written, and people may still answer
+            continue
         try:
             ended[action] = await _recover_one(parts, load, history, now)
         except FabricError as error:

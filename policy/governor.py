@@ -48,6 +48,6 @@ class RateGovernor:
                 retry_after=wait,
             )
 
-    def turn(self, target: str, limit: int) -> AbstractAsyncContextManager[None]:
+    def turn(self, target: str, limit: int, talent: str = "") -> AbstractAsyncContextManager[None]:
         """The right to plan and apply on `target`, in order of asking. Raises IF_ERR_BUSY with `retry_after`."""
         return self._turns.turn(target, limit)

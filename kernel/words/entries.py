@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from infrafabric.kernel.words.base import Word
 from infrafabric.kernel.words.manifest import Cost
-from infrafabric.kernel.words.plan import Decision, Outcome, Plan
+from infrafabric.kernel.words.plan import Decision, Outcome, Plan, Verdict
+from infrafabric.kernel.words.policy import Budget, Pending, Retry, Role, Spending
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
 __all__ = ["BODIES", "Body", "Fact", "Kind"]
@@ -53,6 +54,9 @@ class Kind(StrEnum):
     BODY_ERASED = "body.erased"
     CLOCK_CONFIRMED = "clock.confirmed"
     COUNTER_FLUSHED = "counter.flushed"
+    ROLE_CHANGED = "role.changed"
+    STOP_CHANGED = "stop.changed"
+    BREAKER_CHANGED = "breaker.changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,47 @@ class GrantChanged(Signed):
     value: Grant
 
 
+class RoleChanged(Signed):
+    change: Literal["set", "removed"]
+    value: Role
+
+
+class PolicyChanged(Signed):
+    """The policies that hold from now on, whole."""
+
+    digest: str
+    """Of the files, as `policy.files.digest_of` makes it."""
+    files: Mapping[str, str]
+    """Cedar text by file name."""
+
+
+class BudgetChanged(Signed):
+    change: Literal["set", "removed"]
+    value: Budget
+
+
+class StopChanged(Body):
+    """New writes were halted, or may go on. Unsigned: a stop must not wait for a passphrase."""
+
+    scope: Literal["all", "capability", "talent"]
+    name: str
+    """Of the capability or talent; "" for all."""
+    change: Literal["set", "lifted"]
+    why: str
+
+
+class BreakerChanged(Body):
+    """A capability's calls to a target (`target`) were cut off, are probed, or go on."""
+
+    capability: str
+    state: Literal["open", "half_open", "closed"]
+    failures: int = 0
+    cause: str = ""
+    """Code of the last failure."""
+    until: str = ""
+    """RFC 3339 UTC: when one call may probe."""
+
+
 class SecretChanged(Body):
     """A secret was set or removed. The name only, never the value or anything made of it."""
 
@@ -241,6 +286,49 @@ class ActionDecided(Body):
     decision: Decision
     changes_digest: str
     context_digest: str
+    capability: str = ""
+    pending: Pending | None = None
+    """The question to people, where the action waits for them."""
+    reserved: Spending | None = None
+    """What was set aside for it in the budgets."""
+
+
+class ApprovalGiven(Body):
+    """Someone agreed to a plan that waits: a person, who signed `kernel.approving.approval_bytes`, or a second source,
+    which is another action with the same plan."""
+
+    approver: str
+    """Talent id."""
+    verdict: Verdict
+    context_digest: str
+    nonce: str
+    expires: str
+    why: str = ""
+    key: str = ""
+    """The approver's enrolled public key, base64; "" for a source."""
+    signature: str = ""
+    """Ed25519, base64; "" for a source."""
+    source: str = ""
+    """Action of a second source; "" for a person."""
+
+
+class ApprovalRefused(Body):
+    """A person refused a plan that waits; the action ends. Signed as an approval is, with the verdict DENY."""
+
+    approver: str
+    context_digest: str
+    nonce: str
+    expires: str
+    why: str
+    key: str
+    signature: str
+
+
+class ApprovalExpired(Body):
+    """Nobody answered in time, or the talent asked so much more that its oldest question gave way."""
+
+    nonce: str
+    cause: Literal["time", "displaced"]
 
 
 class EffectIntended(Body):
@@ -250,6 +338,8 @@ class EffectIntended(Body):
     """The request in one line, secrets masked."""
     attempt: int = 1
     provider_key: str = ""
+    retry: Retry | None = None
+    """Where the attempt is not the only one."""
 
 
 class EffectObserved(Body):
@@ -264,6 +354,8 @@ class EffectObserved(Body):
     attempt: int = 1
     elapsed_us: int = 0
     """From before the request to after its answer, in microseconds."""
+    retry: Retry | None = None
+    """Whether it is tried again, and when."""
 
 
 class ActionClosed(Body):
@@ -278,6 +370,8 @@ class ActionClosed(Body):
     apply_run: GuestRun | None = None
     verify_run: GuestRun | None = None
     undoes: str = ""
+    spent: Spending | None = None
+    """What it cost after all; what was reserved beyond it is free again."""
 
 
 class SecretUsed(Body):
@@ -319,12 +413,20 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.TALENT_CHANGED: TalentChanged,
     Kind.GRANT_CHANGED: GrantChanged,
     Kind.SECRET_CHANGED: SecretChanged,
+    Kind.ROLE_CHANGED: RoleChanged,
+    Kind.POLICY_CHANGED: PolicyChanged,
+    Kind.BUDGET_CHANGED: BudgetChanged,
+    Kind.STOP_CHANGED: StopChanged,
+    Kind.BREAKER_CHANGED: BreakerChanged,
     Kind.ADAPTER_LOADED: AdapterLoaded,
     Kind.ADAPTER_UNLOADED: AdapterUnloaded,
     Kind.ACTION_RECEIVED: ActionReceived,
     Kind.ACTION_REFUSED: ActionRefused,
     Kind.ACTION_PLANNED: ActionPlanned,
     Kind.ACTION_DECIDED: ActionDecided,
+    Kind.APPROVAL_GIVEN: ApprovalGiven,
+    Kind.APPROVAL_REFUSED: ApprovalRefused,
+    Kind.APPROVAL_EXPIRED: ApprovalExpired,
     Kind.EFFECT_INTENDED: EffectIntended,
     Kind.EFFECT_OBSERVED: EffectObserved,
     Kind.ACTION_CLOSED: ActionClosed,

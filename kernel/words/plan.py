@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 from infrafabric.kernel.canonical import dumps, sha256, signed_bytes
 from infrafabric.kernel.words.base import Word
 from infrafabric.kernel.words.manifest import Cost, Hazard, Name
+from infrafabric.kernel.words.policy import Needs
 
 __all__ = ["Call", "Change", "Decision", "Outcome", "Plan", "Verdict", "changes_digest", "context_digest"]
 
@@ -122,6 +123,8 @@ class Decision(Word):
     reason: str
     records: tuple[str, ...] = ()
     """Digests of the trust, grant and policy records that were used."""
+    needs: Needs | None = None
+    """Whose agreement it waits for; set exactly when the verdict is HOLD or ESCALATE."""
 
 
 class Outcome(StrEnum):
@@ -140,3 +143,5 @@ class Outcome(StrEnum):
     """Only a plan was asked for."""
     DRY_RUN = "dry_run"
     """Nothing was written, on request."""
+    WAITING = "waiting"
+    """The plan waits for people: the action is open, and nothing was written."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
 from infrafabric.kernel.words.base import Word
-from infrafabric.kernel.words.manifest import Scope, SettingName
+from infrafabric.kernel.words.manifest import Hazard, Name, Scope, SettingName
 from infrafabric.kernel.words.names import CapabilityId, TalentId, TargetName, TenantId
+from infrafabric.kernel.words.policy import RoleName
 
-__all__ = ["AddressClass", "Grant", "SecretReference", "Talent", "Target"]
+__all__ = ["AddressClass", "Grant", "Rate", "SecretReference", "Talent", "Target"]
 
 SecretReference = Annotated[str, StringConstraints(pattern=r"^(vault|env|file):.{1,500}$")]
 
@@ -34,6 +35,13 @@ class AddressClass(StrEnum):
     """Multicast, unspecified, reserved."""
 
 
+class Rate(Word):
+    """How often something may be asked for: a token bucket."""
+
+    rps: Annotated[float, Field(gt=0, le=10_000)]
+    burst: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class Target(Word):
     """A system that the operator named, with where it is and what may be reached there."""
 
@@ -45,6 +53,10 @@ class Target(Word):
     """Special address classes that the operator granted for this target."""
     timeout_s: Annotated[float, Field(gt=0, le=600)] | None = None
     """Lowers the manifests' deadline."""
+    rate: Rate | None = None
+    """Of all that is asked for here, whoever asks for whatever."""
+    hazards: Mapping[Name, tuple[Hazard, ...]] = {}
+    """Hazards that the operator adds, by effect; under `any` those of every write here."""
 
 
 class Talent(Word):
@@ -52,11 +64,14 @@ class Talent(Word):
 
     id: TalentId
     tenant: TenantId = "default"
-    roles: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")], ...] = ()
+    roles: tuple[RoleName, ...] = ()
+    groups: tuple[RoleName, ...] = ()
     owner: TalentId | None = None
     key: str | None = None
     """Enrolled Ed25519 public key, base64."""
     confidence_required: bool = False
+    rate: Rate | None = None
+    """Of all that the talent asks for, wherever."""
 
 
 class Grant(Word):
@@ -67,6 +82,10 @@ class Grant(Word):
     target: TargetName
     tenant: TenantId = "default"
     scopes: tuple[Scope, ...] = ()
+    only: Mapping[str, Any] = {}
+    """JSON Schema 2020-12 that the intent must fit besides the capability's own; empty: any intent."""
+    expires: str = ""
+    """RFC 3339 UTC; "" where it holds until it is revoked."""
 
     @property
     def key(self) -> str:

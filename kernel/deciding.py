@@ -1,0 +1,184 @@
+"""Decide: the guard's verdict on a plan, its question to people, and what the plan may spend.
+
+A plan that has to wait for people is decided once more when enough of them agreed: it must then be the very plan that
+they were asked about, under the very same rules."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from infrafabric.kernel.admission import denied
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.history import History
+from infrafabric.kernel.parts import Journey
+from infrafabric.kernel.planning import Planned, cost_of, digest_context, plan, records_of, spending_of
+from infrafabric.kernel.ports import Entry, Question
+from infrafabric.kernel.undoing import plan_undo
+from infrafabric.kernel.words import entries as e
+from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.plan import Decision, Verdict
+from infrafabric.kernel.words.policy import Pending, Spending
+
+__all__ = ["Decided", "decide", "decide_again", "still_so"]
+
+
+class Decided(NamedTuple):
+    decision: Decision
+    context_digest: str
+    """Of the plan as it was decided."""
+    pending: Pending | None = None
+    """The question to people, where the action has to wait."""
+    warnings: tuple[str, ...] = ()
+
+
+async def decide(journey: Journey, planned: Planned) -> Decided:
+    """Ask the guard, set aside what the plan may spend, and record plan and decision.
+
+    Raises unless the verdict is SHARE, or people may yet agree. Where nothing is written nobody needs to.
+    """
+    decision = _ask_guard(journey, planned)
+    digest = digest_context(journey, planned, decision)
+    common = journey.common
+    refusal = None if decision.verdict in _GOES_ON else denied(journey, decision)
+    pending: Pending | None = None
+    reserved: Spending | None = None
+    warnings: tuple[str, ...] = ()
+    if _writes(journey, planned) and refusal is None:
+        if decision.verdict is not Verdict.SHARE:
+            pending = journey.parts.approvals.ask(decision)
+        else:
+            try:
+                reserved, warnings = _reserve(journey, planned)
+            except FabricError as error:
+                refusal = error
+    await _append_reserving(
+        journey,
+        reserved,
+        journey.entry(
+            Kind.ACTION_PLANNED,
+            e.ActionPlanned(
+                **common,
+                capability=journey.capability.manifest.id,
+                adapter=journey.capability.digest,
+                runtime=journey.parts.chassis.runtime_digest,
+                plan=planned.plan,
+                address=planned.address,
+                requests=planned.requests,
+                hazards=planned.hazards,
+                cost=cost_of(journey, planned.plan),
+                records=records_of(journey, decision),
+                changes_digest=planned.changes_digest,
+                context_digest=digest,
+                run=planned.run,
+            ),
+        ),
+        journey.entry(
+            Kind.ACTION_DECIDED,
+            e.ActionDecided(
+                **common,
+                decision=decision,
+                changes_digest=planned.changes_digest,
+                context_digest=digest,
+                capability=journey.capability.manifest.id,
+                pending=pending,
+                reserved=reserved,
+            ),
+        ),
+    )
+    if refusal is not None:
+        raise refusal
+    return Decided(decision, digest, pending, warnings)
+
+
+async def decide_again(journey: Journey, planned: Planned, waited: History) -> Decided:
+    """Decide on a plan that waited: it must be the very plan that was asked about, under the very same rules.
+
+    Raises IF_ERR_PLAN_STALE, or the refusal where the guard would not even ask any more.
+    """
+    asked = waited.asked
+    decision = _ask_guard(journey, planned)
+    if decision.verdict is Verdict.DENY:
+        raise denied(journey, decision)
+    digest = digest_context(journey, planned, decision)
+    if planned.changes_digest != asked.changes_digest:
+        raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")
+    same_question = decision.verdict is Verdict.SHARE or decision.needs == asked.decision.needs
+    if digest != asked.context_digest or not same_question:
+        raise FabricError(Code.PLAN_STALE, "the rules, or what the plan rests on, changed while it waited")
+    people = tuple(sorted(given.approver for given in waited.approvals))
+    agreed = decision.model_copy(
+        update={
+            "verdict": Verdict.SHARE,
+            "rules": (*decision.rules, "approvals/given"),
+            "reason": f"{decision.reason}; agreed to by {', '.join(people)}",
+            "needs": None,
+        }
+    )
+    reserved, warnings = _reserve(journey, planned)
+    body = e.ActionDecided(
+        **journey.common,
+        decision=agreed,
+        changes_digest=planned.changes_digest,
+        context_digest=digest,
+        capability=journey.capability.manifest.id,
+        reserved=reserved,
+    )
+    await _append_reserving(journey, reserved, journey.entry(Kind.ACTION_DECIDED, body))
+    return Decided(agreed, digest, None, warnings)
+
+
+_GOES_ON = frozenset({Verdict.SHARE, Verdict.HOLD, Verdict.ESCALATE})
+
+
+def _writes(journey: Journey, planned: Planned) -> bool:
+    return journey.ask.purpose in ("apply", "undo") and bool(planned.plan.changes)
+
+
+def _reserve(journey: Journey, planned: Planned) -> tuple[Spending, tuple[str, ...]]:
+    wanted = spending_of(len(planned.plan.changes), cost_of(journey, planned.plan))
+    capability = journey.capability.manifest.id
+    warnings = journey.parts.budgets.reserve(journey.talent, capability, journey.target, journey.action, wanted)
+    return wanted, tuple(warnings)
+
+
+async def _append_reserving(journey: Journey, reserved: Spending | None, *entries: Entry) -> None:
+    """Append; what could not be recorded as reserved is free again."""
+    try:
+        await journey.parts.log.append(*entries)
+    except FabricError:
+        if reserved is not None:
+            journey.parts.budgets.settle(journey.action, Spending())
+        raise
+
+
+def _ask_guard(journey: Journey, planned: Planned) -> Decision:
+    ask = journey.ask
+    question = Question(
+        journey.talent,
+        journey.capability,
+        journey.target,
+        planned.plan,
+        planned.hazards,
+        ask.purpose == "dry_run",
+        ask.purpose,
+        ask.intent,
+        cost_of(journey, planned.plan),
+    )
+    return journey.parts.guard.decide(question)
+
+
+async def still_so(journey: Journey, planned: Planned, decided: Decided, undoes: History | None) -> None:
+    """Raise unless the address stands, and the plan is fresh or comes out the same once more.
+
+    Authority is checked again at each write.
+    """
+    parts = journey.parts
+    address = await journey.driver.address(journey.capability.manifest, journey.target)
+    if dict(address) != dict(planned.address):
+        raise FabricError(Code.PLAN_STALE, f"{journey.target.name} has another address than when it was planned for")
+    if parts.monotonic() - planned.at <= parts.limits.plan_fresh_s:
+        return
+    again = await (plan(journey, planned.seed) if undoes is None else plan_undo(journey, undoes))
+    same = again.changes_digest == planned.changes_digest
+    if not same or digest_context(journey, again, _ask_guard(journey, again)) != decided.context_digest:
+        raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")

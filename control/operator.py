@@ -1,4 +1,4 @@
-"""What an operator changes, as signed entries: targets, talents and grants."""
+"""What an operator changes, as signed entries: targets, talents, grants, roles and budgets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Literal, TypeVar
 
 from infrafabric.kernel.authority import change_bytes
 from infrafabric.kernel.ports import Entry
-from infrafabric.kernel.words.entries import GrantChanged, Kind, Signed, TalentChanged, TargetChanged
+from infrafabric.kernel.words.entries import GrantChanged, Kind, RoleChanged, Signed, TalentChanged, TargetChanged
+from infrafabric.kernel.words.policy import Role
 from infrafabric.kernel.words.things import Grant, Talent, Target
 from infrafabric.keys.signing import SigningKey
 
@@ -47,6 +48,11 @@ class Operator:
             tenant=value.tenant, target=value.target, change=change, value=value, why=why, signature="", **self._common
         )
         return self._signed(Kind.GRANT_CHANGED, body)
+
+    def role(self, value: Role, why: str, change: Literal["set", "removed"] = "set") -> Entry:
+        """`value` as a whole replaces what stood under its tenant and name."""
+        body = RoleChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
+        return self._signed(Kind.ROLE_CHANGED, body)
 
     @property
     def _common(self) -> dict[str, str]:

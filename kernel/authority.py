@@ -27,7 +27,7 @@ from infrafabric.kernel.words.entries import (
     TargetChanged,
 )
 from infrafabric.kernel.words.names import product_of, short_name
-from infrafabric.kernel.words.policy import Budget
+from infrafabric.kernel.words.policy import Budget, Role
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
 __all__ = ["Authority", "Verify", "change_bytes"]
@@ -174,7 +174,7 @@ def _name(table: str, content: Mapping[str, Any]) -> str:
         case "talent":
             return str(content["id"])
         case "role":
-            return str(content["name"])
+            return Role.model_validate(content).key
         case "budget":
             return Budget.model_validate(content).key
         case "policy":

@@ -13,7 +13,7 @@ facts can be made again from the stored bodies. Tables:
 | `idempotency` | `talent key` | action and digest of what was asked |
 | `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
-| `role`, `budget`, `policy` | name, `Budget.key`, `set` | the signed body that last set it |
+| `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
 | `pending` | action | present while it waits for people: its question, asker, target and digests |
 | `spent` | action | what it reserved, then what it spent, and whose that is |
 | `stop` | `scope name` | present while new writes are halted |
@@ -55,7 +55,7 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
         case e.GrantChanged():
             yield _record("grant", body.value.key, body)
         case e.RoleChanged():
-            yield _record("role", body.value.name, body)
+            yield _record("role", body.value.key, body)
         case e.BudgetChanged():
             yield _record("budget", body.value.key, body)
         case e.PolicyChanged():

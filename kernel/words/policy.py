@@ -22,6 +22,10 @@ class Role(Word):
     tenant: TenantId = "default"
     includes: tuple[RoleName, ...] = ()
 
+    @property
+    def key(self) -> str:
+        return f"{self.tenant} {self.name}"
+
 
 class Needs(Word):
     """Whose agreement a HOLD or an ESCALATE waits for."""

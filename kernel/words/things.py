@@ -66,6 +66,8 @@ class Talent(Word):
     tenant: TenantId = "default"
     roles: tuple[RoleName, ...] = ()
     groups: tuple[RoleName, ...] = ()
+    tags: tuple[RoleName, ...] = ()
+    """What it is good at, as the operator says: counts where a task looks for a talent."""
     owner: TalentId | None = None
     key: str | None = None
     """Enrolled Ed25519 public key, base64."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Word"]
+__all__ = ["LATER", "Word"]
+
+LATER: Any = Field(exclude_if=lambda value: not value)
+"""Marks a member that a signed word gained later: left out of its JSON where it is empty, so that what was signed
+before there was such a member still reads as it was signed."""
 
 
 class Word(BaseModel):

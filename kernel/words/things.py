@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.base import LATER, Word
 from infrafabric.kernel.words.manifest import Hazard, Name, Scope, SettingName
 from infrafabric.kernel.words.names import CapabilityId, TalentId, TargetName, TenantId
 from infrafabric.kernel.words.policy import RoleName
@@ -55,7 +55,7 @@ class Target(Word):
     """Lowers the manifests' deadline."""
     rate: Rate | None = None
     """Of all that is asked for here, whoever asks for whatever."""
-    hazards: Mapping[Name, tuple[Hazard, ...]] = {}
+    hazards: Annotated[Mapping[Name, tuple[Hazard, ...]], LATER] = {}
     """Hazards that the operator adds, by effect; under `any` those of every write here."""
 
 
@@ -65,8 +65,9 @@ class Talent(Word):
     id: TalentId
     tenant: TenantId = "default"
     roles: tuple[RoleName, ...] = ()
-    groups: tuple[RoleName, ...] = ()
-    tags: tuple[RoleName, ...] = ()
+    groups: Annotated[tuple[RoleName, ...], LATER] = ()
+    """What policies may call it together with others."""
+    tags: Annotated[tuple[RoleName, ...], LATER] = ()
     """What it is good at, as the operator says: counts where a task looks for a talent."""
     owner: TalentId | None = None
     key: str | None = None
@@ -84,9 +85,9 @@ class Grant(Word):
     target: TargetName
     tenant: TenantId = "default"
     scopes: tuple[Scope, ...] = ()
-    only: Mapping[str, Any] = {}
+    only: Annotated[Mapping[str, Any], LATER] = {}
     """JSON Schema 2020-12 that the intent must fit besides the capability's own; empty: any intent."""
-    expires: str = ""
+    expires: Annotated[str, LATER] = ""
     """RFC 3339 UTC; "" where it holds until it is revoked."""
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 pytest_plugins = (
@@ -16,6 +18,12 @@ pytest_plugins = (
     "sandbox",
     "world",
 )
+
+
+def pytest_configure() -> None:
+    """Interrupts reach what the tests start, also where a shell ran them in the background and had them ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The vault: the home's secrets in one age-format file (https://age-encryption.org/v1).
 
     infrafabric-vault-v1 <HMAC-SHA-256 of what follows, in hex>
-    {"kernel": {"pseudonym": "…"}, "secrets": {"NAME": "…"}}
+    {"kernel": {"pseudonym": "…"}, "secrets": {"NAME": "…"}}            see `vault_content`
 
 `age --decrypt -i IDENTITY` shows this too. Whoever knows the recipient could encrypt a vault of their own to it, so the
 MAC is keyed from the identity, which only the home has. An older copy of the same vault cannot be told from the
@@ -10,16 +10,15 @@ newest one: restoring it brings back the secrets as they were.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 import os
 import re
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import pyrage
@@ -27,6 +26,7 @@ import pyrage
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.keys.files import Unfit, locked, private_folder, read_file, replace_file
 from infrafabric.keys.redaction import check_secret
+from infrafabric.keys.vault_content import Content, Kept, Use
 
 __all__ = ["MAX_SECRET_BYTES", "Vault"]
 
@@ -40,26 +40,20 @@ PSEUDONYM_BYTES = 32
 _HEAD = "infrafabric-vault-v1 "
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The vault decrypted: the kernel's own keys, which no reference reaches, and the operator's secrets."""
-
-    kernel: dict[str, bytes] = field(repr=False)
-    secrets: dict[str, str] = field(repr=False)
-
-
 class Vault:
     """One vault file. Reads see what was last written, by whichever process; writers take turns by a lock file.
 
-    `identity` gives the age identity's text and is asked once, when the vault is first needed.
+    `identity` gives the age identity's text and is asked once, when the vault is first needed. A former value is handed
+    out until its overlap ends by `clock` (seconds since 1970); every write after that leaves it out of the file.
     """
 
-    def __init__(self, path: Path, identity: Callable[[], str]) -> None:
+    def __init__(self, path: Path, identity: Callable[[], str], clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._identity = identity
+        self._clock = clock
         self._lock = threading.Lock()
         self._opened: pyrage.x25519.Identity | None = None
-        self._seen: tuple[tuple[int, int, int], _Content] | None = None
+        self._seen: tuple[tuple[int, int, int], Content] | None = None
 
     def create(self) -> None:
         """Make the file, with a fresh pseudonym key in it. Raises IF_ERR_EXISTS."""
@@ -67,7 +61,7 @@ class Vault:
         with self._lock, self._writing():
             if self._path.exists():
                 raise FabricError(Code.EXISTS, f"there is a vault at {self._path} already")
-            self._write(_Content({PSEUDONYM: os.urandom(PSEUDONYM_BYTES)}, {}))
+            self._write(Content({PSEUDONYM: os.urandom(PSEUDONYM_BYTES)}, {}))
 
     @property
     def pseudonym_key(self) -> bytes:
@@ -80,46 +74,89 @@ class Vault:
 
     def get(self, name: str) -> str:
         """A secret's value, exactly as it was set. Raises IF_ERR_SECRET_UNKNOWN."""
-        try:
-            return self._read().secrets[name]
-        except KeyError:
-            raise FabricError(Code.SECRET_UNKNOWN, f"the vault holds no secret {name[:80]!r}") from None
+        return self.kept(name).value
 
-    def set(self, name: str, value: str) -> None:
-        """Keep a secret, in place of an earlier one of that name.
+    def kept(self, name: str) -> Kept:
+        """A secret with the former values in overlap and who may use it. Raises IF_ERR_SECRET_UNKNOWN."""
+        return _named(self._read(), name).at(self._clock())
 
-        A name is a letter and up to 63 letters, digits, `_`, `.`, `-`; a value any text of at least 8 characters and
-        at most 32 KiB. Raises IF_ERR_NAME_INVALID, IF_ERR_SECRET_TOO_SHORT, IF_ERR_SECRET_NOT_TEXT, IF_ERR_TOO_LARGE,
+    def all_kept(self) -> Mapping[str, Kept]:
+        """All secrets, in order of name."""
+        content = self._read().at(self._clock())
+        return {name: content.secrets[name] for name in sorted(content.secrets)}
+
+    def set(self, name: str, value: str, use: Use | None = None) -> None:
+        """Keep a secret, in place of an earlier one of that name and of its former values.
+
+        `use` says who may use it; None leaves that as it was, which is every target for a new one. A name is a letter
+        and up to 63 letters, digits, `_`, `.`, `-`; a value any text of at least 8 characters and at most 32 KiB.
+
+        Raises IF_ERR_NAME_INVALID, IF_ERR_SECRET_TOO_SHORT, IF_ERR_SECRET_NOT_TEXT, IF_ERR_TOO_LARGE,
         IF_ERR_KEYS_LOCKED.
         """
         if NAME.fullmatch(name) is None:
             raise FabricError(Code.NAME_INVALID, f"{name[:80]!r} is no secret's name; one looks like HA_TOKEN")
-        check_secret(value)
-        if len(value.encode("utf-8")) > MAX_SECRET_BYTES:
-            raise FabricError(Code.TOO_LARGE, f"the secret {name} is larger than {MAX_SECRET_BYTES} bytes")
+        _check_value(name, value)
         with self._lock, self._writing():
             content = self._current()
-            secrets = {**content.secrets, name: value}
-            if len(secrets) > MAX_SECRETS:
+            before = content.secrets.get(name)
+            if before is None and len(content.secrets) >= MAX_SECRETS:
                 raise FabricError(Code.TOO_LARGE, f"the vault holds {MAX_SECRETS} secrets already")
-            self._write(_Content(content.kernel, secrets))
+            if use is None:
+                use = before.use if before is not None else Use()
+            self._write(content.having(name, Kept(value, (), use)))
+
+    def rotate(self, name: str, value: str, overlap_s: int) -> int:
+        """Put `value` in the place of the present one, which stays as a former one; until when, in seconds since 1970.
+
+        Raises as `set` does, IF_ERR_SECRET_UNKNOWN, IF_ERR_SECRET_UNCHANGED.
+        """
+        _check_value(name, value)
+        until = int(self._clock()) + overlap_s
+        with self._lock, self._writing():
+            content = self._current()
+            self._write(content.having(name, _named(content, name).at(self._clock()).rotated(value, until)))
+        return until
+
+    def take_back(self, name: str) -> None:
+        """Put the newest former value and the present one in each other's place.
+
+        Raises IF_ERR_SECRET_UNKNOWN, IF_ERR_SECRET_NO_FORMER.
+        """
+        with self._lock, self._writing():
+            content = self._current()
+            self._write(content.having(name, _named(content, name).at(self._clock()).returned()))
+
+    def allow(self, name: str, use: Use) -> None:
+        """Say who may use a secret from now on. Raises IF_ERR_SECRET_UNKNOWN."""
+        with self._lock, self._writing():
+            content = self._current()
+            self._write(content.having(name, replace(_named(content, name), use=use)))
 
     def remove(self, name: str) -> None:
-        """Forget a secret. Raises IF_ERR_SECRET_UNKNOWN."""
+        """Forget a secret with its former values. Raises IF_ERR_SECRET_UNKNOWN."""
         with self._lock, self._writing():
             content = self._current()
-            if name not in content.secrets:
-                raise FabricError(Code.SECRET_UNKNOWN, f"the vault holds no secret {name[:80]!r}")
-            secrets = {known: value for known, value in content.secrets.items() if known != name}
-            self._write(_Content(content.kernel, secrets))
+            _named(content, name)
+            self._write(content.without(name))
+
+    def overdue(self) -> list[str]:
+        """Names of the secrets whose file still holds a former value that its overlap has ended for."""
+        content, now = self._read(), self._clock()
+        return sorted(name for name, kept in content.secrets.items() if kept.at(now) != kept)
+
+    def drop_overdue(self) -> None:
+        """Destroy the former values whose overlap is over."""
+        with self._lock, self._writing():
+            self._write(self._current())
 
     # --- inside; the callers of what follows hold self._lock
 
-    def _read(self) -> _Content:
+    def _read(self) -> Content:
         with self._lock:
             return self._current()
 
-    def _current(self) -> _Content:
+    def _current(self) -> Content:
         try:
             status = self._path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
@@ -137,7 +174,7 @@ class Vault:
         self._seen = (stamp, content)
         return content
 
-    def _decrypt(self, data: bytes) -> _Content:
+    def _decrypt(self, data: bytes) -> Content:
         identity = self._own()
         try:
             plain = pyrage.decrypt(data, [identity])
@@ -148,13 +185,10 @@ class Vault:
         head, _, body = plain.partition(b"\n")
         if not hmac.compare_digest(head, self._head(body)):
             raise FabricError(Code.VAULT_CORRUPT, f"{self._path} was not written by this home")
-        members = json.loads(body)
-        kernel = {name: base64.b64decode(value) for name, value in members["kernel"].items()}
-        return _Content(kernel, members["secrets"])
+        return Content.from_bytes(body)
 
-    def _write(self, content: _Content) -> None:
-        kernel = {name: base64.b64encode(value).decode("ascii") for name, value in content.kernel.items()}
-        body = json.dumps({"kernel": kernel, "secrets": content.secrets}).encode("ascii")
+    def _write(self, content: Content) -> None:
+        body = content.at(self._clock()).to_bytes()
         if len(body) > MAX_VAULT_BYTES:
             raise FabricError(Code.TOO_LARGE, f"the vault would be larger than {MAX_VAULT_BYTES} bytes")
         plain = self._head(body) + b"\n" + body
@@ -175,3 +209,16 @@ class Vault:
 
     def _writing(self) -> AbstractContextManager[None]:
         return locked(self._path.with_name(f".{self._path.name}.lock"))
+
+
+def _named(content: Content, name: str) -> Kept:
+    try:
+        return content.secrets[name]
+    except KeyError:
+        raise FabricError(Code.SECRET_UNKNOWN, f"the vault holds no secret {name[:80]!r}") from None
+
+
+def _check_value(name: str, value: str) -> None:
+    check_secret(value)
+    if len(value.encode("utf-8")) > MAX_SECRET_BYTES:
+        raise FabricError(Code.TOO_LARGE, f"the secret {name} is larger than {MAX_SECRET_BYTES} bytes")

@@ -6,12 +6,13 @@ cancelled. The guest's own `apply`, where it has one, only orders, waits and sto
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.clock import moment
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.granting import grant_keys
 from infrafabric.kernel.hearing import pause
 from infrafabric.kernel.parts import Journey, provider_key, to_the_end
 from infrafabric.kernel.planning import Planned, Reader, refuse_secrets
@@ -22,7 +23,7 @@ from infrafabric.kernel.words.entries import EffectIntended, EffectObserved, Gue
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Change
 
-__all__ = ["Applied", "Result", "apply", "observe", "recheck"]
+__all__ = ["Applied", "Result", "apply", "halted_by", "observe", "recheck"]
 
 Result = Literal["answered", "failed", "not_sent", "unknown"]
 
@@ -80,27 +81,41 @@ def recheck(journey: Journey) -> None:
     """Raise IF_ERR_AUTHORITY_CHANGED, or the registry's reason, where what allowed the action no longer stands; and
     IF_ERR_INTERRUPTED where whoever asked has gone."""
     parts = journey.parts
-    if journey.halt.asked:
-        if journey.halt.by:
-            raise FabricError(Code.CANCELLED, f"{journey.action} was cancelled by {journey.halt.by}")
-        raise FabricError(Code.INTERRUPTED, f"{journey.action} was cancelled")
-    if journey.ask.purpose in ("apply", "undo"):
-        parts.stops.check(journey.talent.id, journey.capability.manifest.id)
+    if (halted := halted_by(journey)) is not None:
+        raise halted
     parts.registry.recheck(journey.capability)
     if journey.records != operator_records(journey):
         raise FabricError(
             Code.AUTHORITY_CHANGED, f"talent, grant or target changed while {journey.action} was under way"
         )
+    if journey.expires and parts.now() >= moment(journey.expires):
+        raise FabricError(Code.AUTHORITY_CHANGED, f"the grant that {journey.action} goes by expired at {journey.expires}")
+
+
+def halted_by(journey: Journey) -> FabricError | None:
+    """Why the action is to write nothing more: its asker has gone, it was cancelled, or writes were halted."""
+    halt = journey.halt
+    if halt.asked and halt.by:
+        why = journey.parts.redactor.redact(f": {halt.why}" if halt.why else "")
+        return FabricError(Code.CANCELLED, f"{journey.action} was cancelled by {halt.by}{why}")
+    if halt.asked:
+        return FabricError(Code.INTERRUPTED, f"{journey.action} was cancelled")
+    if journey.ask.purpose in ("apply", "undo"):
+        try:
+            journey.parts.stops.check(journey.talent.id, journey.capability.manifest.id, journey.action)
+        except FabricError as error:
+            return error
+    return None
 
 
 def operator_records(journey: Journey) -> tuple[str, ...]:
     """Digests of the operator's records that the journey rests on, as they stand now."""
-    authority, talent, target = journey.parts.authority, journey.talent.id, journey.target.name
-    grant = f"{talent} {journey.capability.manifest.id} {target}"
+    authority, talent, target = journey.parts.authority, journey.talent, journey.target.name
+    grants = grant_keys(talent, journey.capability.manifest.id, target)
     return (
-        authority.record("talent", talent),
+        authority.record("talent", talent.id),
         authority.record("target", target),
-        authority.record("grant", grant),
+        *(authority.record("grant", grant) for grant in grants),
     )
 
 
@@ -199,10 +214,12 @@ class _Performer:
         if signals is None or self._journey.ask.purpose == "dry_run":
             self._waited += seconds
             if self._journey.ask.purpose != "dry_run":
-                await asyncio.sleep(seconds)
+                await self._journey.halt.rest(seconds)
+                recheck(self._journey)
             return {"ok": {}}
         began = self._journey.parts.monotonic()
-        await pause(seconds, signals, min(self._journey.parts.limits.poll_first_s, seconds))
+        await pause(seconds, signals, min(self._journey.parts.limits.poll_first_s, seconds), self._journey.halt)
+        recheck(self._journey)
         passed = min(round(self._journey.parts.monotonic() - began, 3), seconds)
         self._waited += passed
         return {"ok": {"passed_s": passed}}

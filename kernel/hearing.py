@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from infrafabric.kernel.errors import FabricError
-from infrafabric.kernel.parts import Journey
+from infrafabric.kernel.parts import Halt, Journey
 from infrafabric.kernel.planning import Planned
 from infrafabric.kernel.ports import Signals
 
@@ -41,20 +41,20 @@ async def hearing(journey: Journey, planned: Planned) -> AsyncIterator[Signals |
         yield signals
 
 
-async def pause(seconds: float, signals: Signals | None, least: float) -> None:
-    """Let `seconds` pass, or less where the target tells of a change meanwhile; at least `least` in any case."""
+async def pause(seconds: float, signals: Signals | None, least: float, halt: Halt) -> None:
+    """Let `seconds` pass, or less where the target tells of a change meanwhile; at least `least` in that case.
+
+    It ends at once where the action is to stop.
+    """
     if signals is None:
-        await asyncio.sleep(seconds)
+        await halt.rest(seconds)
         return
-    await asyncio.sleep(min(least, seconds))
+    await halt.rest(min(least, seconds))
     left = seconds - least
-    if left <= 0:
+    if left <= 0 or halt.asked:
         return
     began = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(left):
-            await signals.wait()
-    except TimeoutError:
-        return
+        await halt.rest(left, signals.wait())
     except FabricError:  # the connection is gone: what is left is looking now and then
-        await asyncio.sleep(max(0.0, left - (asyncio.get_running_loop().time() - began)))
+        await halt.rest(max(0.0, left - (asyncio.get_running_loop().time() - began)))

@@ -220,7 +220,7 @@ class Kernel:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            halt.asked = True
+            halt.stop()
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from infrafabric.kernel.ask import Ask
@@ -14,6 +15,7 @@ from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.kernel.chassis.program import Program
+from infrafabric.kernel.clock import AccountedClock
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import (
     Approvals,
@@ -34,6 +36,7 @@ from infrafabric.kernel.ports import Secrets as SecretsPort
 from infrafabric.kernel.stations import OnStation, Station
 from infrafabric.kernel.words.entries import Body, Kind
 from infrafabric.kernel.words.manifest import Effect
+from infrafabric.kernel.words.policy import Spending
 from infrafabric.kernel.words.things import Talent, Target
 
 __all__ = ["Halt", "Journey", "KernelLimits", "Parts", "program_of", "provider_key", "to_the_end"]
@@ -78,6 +81,8 @@ class Parts:
     limits: KernelLimits = field(default_factory=KernelLimits)
     stations: tuple[OnStation, ...] = ()
     monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = field(default_factory=AccountedClock)
+    """UTC, for what expires."""
     refused: Counter[str] = field(default_factory=Counter)
     """Refusals that are counted rather than logged one by one; see `count`."""
 
@@ -101,11 +106,39 @@ MOST_COUNTED = 1_000
 
 @dataclass(slots=True)
 class Halt:
-    """Whether the asker has gone: the action then stops before its next write."""
+    """Whether an action is to stop before its next write: its asker has gone, or someone cancelled it."""
 
     asked: bool = False
     by: str = ""
     """Talent that cancelled it; "" where the asker went away."""
+    why: str = ""
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self, by: str = "", why: str = "") -> None:
+        """Let the action stop before its next write. Who comes first is named."""
+        if not self.asked:
+            self.asked, self.by, self.why = True, by, why
+        self._woken.set()
+
+    def wake(self) -> None:
+        """End the pause that is under way, so that what was halted meanwhile is seen at once."""
+        self._woken.set()
+
+    async def rest(self, seconds: float, news: Coroutine[Any, Any, None] | None = None) -> None:
+        """Let `seconds` pass; less where the action is to stop, or where `news` come. Raises what `news` raises."""
+        waits: set[asyncio.Future[Any]] = {asyncio.ensure_future(self._woken.wait())}
+        if news is not None:
+            waits.add(asyncio.ensure_future(news))
+        try:
+            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if not self.asked:
+            self._woken.clear()
+        for one in done:
+            one.result()
 
 
 @dataclass(slots=True)
@@ -122,11 +155,15 @@ class Journey:
     driver: Driver
     secrets: Mapping[str, str] = field(repr=False)
     records: tuple[str, ...] = ()
-    """Digests of the operator's records that it rests on: talent, target, grant."""
+    """Digests of the operator's records that it rests on: talent, target, grants."""
+    expires: str = ""
+    """RFC 3339: when the grant that it goes by ends; "" where it has no end."""
     watcher: OnStation | None = None
     halt: Halt = field(default_factory=lambda: Halt())
     scanned: bool = False
     """Whether the intent was looked through for the target's secrets."""
+    reserved: Spending | None = None
+    """What was set aside for it in the budgets."""
     ended: bool = False
     """Whether an ending was handed to the log; there is only one."""
 

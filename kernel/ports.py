@@ -33,6 +33,8 @@ __all__ = [
     "Question",
     "Redactor",
     "Registry",
+    "Reserved",
+    "SecretBackend",
     "Secrets",
     "Signals",
     "Stops",
@@ -137,11 +139,19 @@ class Approvals(Protocol):
         ...
 
 
-class Budgets(Protocol):
-    def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Sequence[str]:
-        """Set `wanted` aside in every budget that it falls under, at once or not at all; warnings where one runs low.
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What was set aside for an action, with the day under which it counts, and which budgets run low, in words."""
 
-        Raises IF_ERR_BUDGET_EXCEEDED with `retry_after`. No I/O.
+    spending: Spending
+    warnings: tuple[str, ...] = ()
+
+
+class Budgets(Protocol):
+    def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Reserved:
+        """Set `wanted` aside in every budget that it falls under, at once or not at all.
+
+        Raises IF_ERR_BUDGET_EXCEEDED with `retry_after`, IF_ERR_BUDGET_INVALID. Reads facts only.
         """
         ...
 
@@ -160,8 +170,9 @@ class Breakers(Protocol):
 
 
 class Stops(Protocol):
-    def check(self, talent: str, capability: str) -> None:
-        """Raise IF_ERR_STOPPED where new writes were halted. Called before every write."""
+    def check(self, talent: str, capability: str, action: str = "") -> None:
+        """Raise IF_ERR_STOPPED where new writes were halted, IF_ERR_CANCELLED where `action` was cancelled from beside
+        the kernel. Called before every write."""
         ...
 
 
@@ -348,10 +359,27 @@ class Log(Protocol):
 
 
 class Secrets(Protocol):
-    def resolve(self, reference: str) -> str:
-        """The value behind `vault:`, `env:` or `file:`, which the redactor then knows.
+    def resolve(self, reference: str, target: Target | None = None) -> str:
+        """The value behind a reference, for the use of `target`; the redactor then knows it. May block on a network.
 
-        Raises IF_ERR_SECRET_*, IF_ERR_TOO_LARGE, IF_ERR_VAULT_*, IF_ERR_KEY_*, IF_ERR_PASSPHRASE_*.
+        Raises IF_ERR_SECRET_*, IF_ERR_EXTRA_MISSING, IF_ERR_TOO_LARGE, IF_ERR_VAULT_*, IF_ERR_KEY_*,
+        IF_ERR_PASSPHRASE_*.
+        """
+        ...
+
+    async def open(self, references: Mapping[str, str], target: Target) -> Mapping[str, str]:
+        """The values behind all `references`, by the same names. Raises as `resolve` does, and does not block."""
+        ...
+
+
+class SecretBackend(Protocol):
+    """What keeps secrets outside of the home, under a scheme of its own."""
+
+    def get(self, name: str) -> str:
+        """The value of what follows the scheme in a reference. May block; called in a thread, by several at once.
+
+        Raises IF_ERR_SECRET_REFERENCE (not of this backend's form), IF_ERR_SECRET_UNKNOWN, IF_ERR_SECRET_BACKEND,
+        IF_ERR_SECRET_BACKEND_AUTH.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from infrafabric.kernel.applying import Applied
+from infrafabric.kernel.applying import Applied, halted_by
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hearing import pause
@@ -86,16 +86,17 @@ async def verify_state(
                 # What was asked for is so, whatever a write along the way answered.
                 outcome = Outcome.UNDONE if undoing else Outcome.CONVERGED
                 return Verified(outcome, None, None, seen.run, seen.plan.observed)
-        if journey.parts.monotonic() >= deadline or run == limits.read_runs:
+        halted = halted_by(journey)
+        if halted is not None or journey.parts.monotonic() >= deadline or run == limits.read_runs:
             break
         # A peer that tells of ever more makes the looks rarer: they have to last until the deadline.
         least = min(limits.poll_first_s * 2 ** min(run // 10, 10), limits.poll_most_s)
-        await pause(min(interval, max(0.0, deadline - journey.parts.monotonic())), signals, least)
+        await pause(min(interval, max(0.0, deadline - journey.parts.monotonic())), signals, least, journey.halt)
         interval = min(interval * 2, limits.poll_most_s)
     if isinstance(seen, FabricError):
         return _unseen(error, seen, unknown)
     if error is None:
-        error = _why_not(journey, made, left)
+        error = halted or _why_not(journey, made, left)
     return Verified(Outcome.FAILED, error, left, seen.run, seen.plan.observed)
 
 

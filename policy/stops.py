@@ -15,7 +15,7 @@ class FactStops:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
 
-    def check(self, talent: str, capability: str) -> None:
+    def check(self, talent: str, capability: str, action: str = "") -> None:
         """Raise IF_ERR_STOPPED where a stop covers the talent or the capability (full ids). No I/O."""
         for key in ("all ", f"capability {capability}", f"talent {talent}"):
             stop = self._facts.get("stop", key)

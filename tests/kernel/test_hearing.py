@@ -8,6 +8,7 @@ import pytest
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hearing import pause
+from infrafabric.kernel.parts import Halt
 
 
 class Told:
@@ -38,7 +39,7 @@ class Clock:
 
 async def test_without_signals_the_time_passes() -> None:
     clock = Clock()
-    await pause(0.05, None, 0.01)
+    await pause(0.05, None, 0.01, Halt())
     assert clock.passed >= 0.049
 
 
@@ -46,7 +47,7 @@ async def test_a_signal_ends_the_wait() -> None:
     told, clock = Told(), Clock()
     clock.loop.call_later(0.02, told.event.set)
     async with asyncio.timeout(5):
-        await pause(30, told, 0.001)
+        await pause(30, told, 0.001, Halt())
     assert clock.passed >= 0.019
 
 
@@ -54,14 +55,14 @@ async def test_what_was_told_before_the_wait_counts() -> None:
     told = Told()
     told.event.set()
     async with asyncio.timeout(5):
-        await pause(30, told, 0.001)
+        await pause(30, told, 0.001, Halt())
     assert not told.event.is_set()
 
 
 async def test_a_peer_that_tells_all_the_time_is_not_looked_at_all_the_time() -> None:
     told, clock = Told(), Clock()
     told.event.set()
-    await pause(30, told, 0.05)
+    await pause(30, told, 0.05, Halt())
     assert clock.passed >= 0.049
 
 
@@ -69,11 +70,11 @@ async def test_a_peer_that_tells_all_the_time_is_not_looked_at_all_the_time() ->
 async def test_signals_that_break_leave_the_clock(least: float) -> None:
     told, clock = Told(), Clock()
     told.breaks = True
-    await pause(0.05, told, least)
+    await pause(0.05, told, least, Halt())
     assert 0.049 <= clock.passed < 1
 
 
 async def test_silence_ends_with_the_time() -> None:
     clock = Clock()
-    await pause(0.05, Told(), 0.01)
+    await pause(0.05, Told(), 0.01, Halt())
     assert clock.passed >= 0.049

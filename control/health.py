@@ -161,7 +161,7 @@ async def _check(house: House, target: Target, manifest: Manifest, drivers: Mapp
     if missing:
         return Health("down", f"it lacks {', '.join(missing)}")
     try:
-        secrets = {name: house.secrets.resolve(target.secrets[name]) for name in manifest.requires.secrets}
+        secrets = await house.secrets.open({name: target.secrets[name] for name in manifest.requires.secrets}, target)
     except FabricError as error:
         return Health("down", house.redactor.redact(error.message))
     try:

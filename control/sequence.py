@@ -137,14 +137,14 @@ class Sequence:
             return Ended.FAILED
         return Ended.UNDONE if any(taken.undo is not None for taken in self.taken) else Ended.REFUSED
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Raise, naming the step, what would turn one away before it is planned. Nothing is asked of a target."""
         for taken in self.taken:
-            admitted(self.house, taken.step, self.talent)
+            await admitted(self.house, taken.step, self.talent)
 
     async def run(self) -> None:
         """Check all, then take step after step. An apply ends at the first that fails; a look goes through all."""
-        self.check()
+        await self.check()
         if self.purpose != "apply":
             self._well = await self._look(self.purpose)
         elif not self.plan_first:
@@ -252,7 +252,7 @@ def ask_of(step: Step, talent: str, why: str, trace: str, purpose: Purpose, expe
     )
 
 
-def admitted(house: House, step: Step, talent: str) -> Journey:
+async def admitted(house: House, step: Step, talent: str) -> Journey:
     """The step as far as it comes before a plan. Nothing is recorded, and nothing asked of the target.
 
     Raises, naming the step, what would turn it away there: talent, capability, target, grant, intent.
@@ -262,7 +262,7 @@ def admitted(house: House, step: Step, talent: str) -> Journey:
     try:
         journey = set_out(parts, ask, "", authenticate(parts, talent), None)
         authorize(journey)
-        check_intent(journey)
+        await check_intent(journey)
         return journey
     except FabricError as error:
         raise FabricError(error.code, f"step {step.id}: {error.message}", remedy=error.remedy) from None

@@ -69,7 +69,7 @@ class Watch:
 
         Raises, before the first look, what would turn a step away, and IF_ERR_USAGE for an event, which has no state.
         """
-        journeys = [admitted(self.house, step, self.talent) for step in self.steps]
+        journeys = [await admitted(self.house, step, self.talent) for step in self.steps]
         for step, journey in zip(self.steps, journeys, strict=True):
             if journey.capability.manifest.kind is Kind.EVENT:
                 name = journey.capability.manifest.name

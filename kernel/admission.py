@@ -72,7 +72,7 @@ def denied(journey: Journey, decision: Decision) -> FabricError:
     return FabricError(Code.DENIED, f"{decision.reason} ({', '.join(decision.rules)})")
 
 
-def check_intent(journey: Journey) -> None:
+async def check_intent(journey: Journey) -> None:
     """Open the target's secrets, then see that the intent is small, valid and holds none of them.
 
     Raises IF_ERR_TOO_LARGE, IF_ERR_ARGUMENT_SECRET, IF_ERR_INTENT_INVALID, IF_ERR_TARGET_SETTINGS, IF_ERR_SECRET_*.
@@ -81,12 +81,12 @@ def check_intent(journey: Journey) -> None:
     for name in manifest.requires.settings:
         if name not in target.settings:
             raise FabricError(Code.TARGET_SETTINGS, f"{target.name} has no setting {name}")
-    opened = {}
     for name in manifest.requires.secrets:
         if name not in target.secrets:
             raise FabricError(Code.TARGET_SETTINGS, f"{target.name} has no secret {name}")
-        opened[name] = parts.secrets.resolve(target.secrets[name])
-    journey.secrets = opened
+    if manifest.requires.secrets:
+        wanted = {name: target.secrets[name] for name in manifest.requires.secrets}
+        journey.secrets = await parts.secrets.open(wanted, target)
     text = dumps(dict(journey.ask.intent))
     if len(text) > parts.limits.intent_bytes:
         raise FabricError(Code.TOO_LARGE, f"an intent of {len(text)} bytes where {parts.limits.intent_bytes} are taken")

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pluggy
 
-from infrafabric.kernel.ports import Driver, Redactor
+from infrafabric.kernel.ports import Driver, Redactor, SecretBackend
 
-__all__ = ["DriverContext", "Extensions", "extension", "manager"]
+__all__ = ["DriverContext", "Extensions", "SecretContext", "extension", "manager"]
 
 PROJECT = "infrafabric"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -28,10 +28,24 @@ class DriverContext:
     """The settings under `[drivers.NAME]`."""
 
 
+@dataclass(frozen=True, slots=True)
+class SecretContext:
+    """What a backend for secrets is given when it is made."""
+
+    options: Mapping[str, object]
+    """The settings under `[secrets.NAME]`."""
+    resolve: Callable[[str], str]
+    """The value behind a `vault:`, `env:` or `file:` reference: the backend's own token, for example."""
+
+
 class Extensions:
     @hookspec
     def drivers(self, context: DriverContext) -> Mapping[str, Driver]:  # type: ignore[empty-body]
         """Drivers to add, by the name that manifests use."""
+
+    @hookspec
+    def secret_backends(self, context: SecretContext) -> Mapping[str, SecretBackend]:  # type: ignore[empty-body]
+        """Backends for secrets, by the scheme of their references. An extension's schemes begin with `x-`."""
 
     @hookspec
     def station(self, action: str, station: str) -> None:

@@ -120,7 +120,7 @@ async def _resume(parts: Parts, history: History) -> Journey:
     )
     journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), None)
     authorize(journey)
-    check_intent(journey)
+    await check_intent(journey)
     address = await journey.driver.address(journey.capability.manifest, journey.target)
     if dict(address) != dict(planned.address):
         raise FabricError(Code.ADDRESS_CHANGED, f"{journey.target.name} is not where {history.action} was sent")

@@ -62,7 +62,7 @@ async def travel(
         authorize(journey)
         await parts.governor.admit(talent, journey.capability, journey.target)
         try:
-            check_intent(journey)
+            await check_intent(journey)
         finally:
             scanned = journey.scanned
     except FabricError as error:

@@ -1,10 +1,15 @@
-"""Secrets by reference: `vault:NAME`, `env:NAME`, `file:PATH`. Implements the kernel's port `Secrets`."""
+"""Secrets by reference. Implements the kernel's port `Secrets`.
+
+`vault:NAME`, `env:NAME` and `file:PATH` are at hand; what else keeps secrets is a backend that a plugin offers under a
+scheme of its own (see `keys.backends`), asked in a thread, since it may be as slow as a network.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -12,15 +17,37 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.keys.files import WRITERS, TooLong, Unfit, read_file
 from infrafabric.keys.passphrase import VARIABLE
 from infrafabric.keys.vault import NAME
+from infrafabric.keys.vault_content import Kept
 
-__all__ = ["References"]
+__all__ = ["Backend", "References", "User"]
 
 MAX_BYTES = 32 << 10
+SLOW_S = 15.0
+"""Seconds that a backend is given in all."""
+FORMER = "@former"
+AT_HAND = frozenset({"vault", "env", "file"})
+_SCHEME = re.compile(r"keyring|hashicorp|x-[a-z0-9-]{1,30}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
-class _Vault(Protocol):
+class Backend(Protocol):
+    """What keeps secrets elsewhere; the kernel's port `SecretBackend`."""
+
     def get(self, name: str) -> str: ...
+
+
+class User(Protocol):
+    """The target that a secret is opened for."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tenant(self) -> str: ...
+
+
+class _Vault(Protocol):
+    def kept(self, name: str) -> Kept: ...
 
 
 class _Learner(Protocol):
@@ -33,41 +60,98 @@ class References:
     No message quotes a reference that is not of a known form: it may be the secret itself.
     """
 
-    def __init__(self, vault: _Vault, redactor: _Learner, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        vault: _Vault,
+        redactor: _Learner,
+        environ: Mapping[str, str] = os.environ,
+        backends: Callable[[], Mapping[str, Backend]] = dict,
+    ) -> None:
+        """`backends` gives the others by scheme; it is asked when a reference first names one."""
         self._vault = vault
         self._redactor = redactor
         self._environ = environ
+        self._backends = backends
 
-    def resolve(self, reference: str) -> str:
+    async def open(self, references: Mapping[str, str], target: User) -> Mapping[str, str]:
+        """The values behind all `references` of a target, by the same names. Raises as `resolve` does."""
+        opened: dict[str, str] = {}
+        for name, reference in references.items():
+            if reference.partition(":")[0] in AT_HAND:
+                opened[name] = self.resolve(reference, target)
+                continue
+            try:
+                async with asyncio.timeout(SLOW_S):
+                    opened[name] = await asyncio.to_thread(self.resolve, reference, target)
+            except TimeoutError:
+                raise FabricError(Code.SECRET_BACKEND, f"{reference} was not answered within {SLOW_S:g} s") from None
+        return opened
+
+    def resolve(self, reference: str, target: User | None = None) -> str:
         """The value behind a reference. Vault and file are read again each time, so a new value counts at once.
 
+        `vault:NAME` may be limited to some targets (`ifctl secret allow`); without a `target`, such a one is refused.
+        `vault:NAME@former` is the newest former value while its overlap runs; with either the redactor learns them all.
         `env:` names an environment variable; `file:` an absolute path to a regular UTF-8 file of at most 32 KiB, which
         only root or the kernel's user may change; one line feed (or CR LF) at its end is dropped.
 
-        Raises IF_ERR_SECRET_REFERENCE (not one of the three forms), IF_ERR_SECRET_UNKNOWN (nothing there),
-        IF_ERR_SECRET_FILE (others could change it), IF_ERR_SECRET_NOT_TEXT, IF_ERR_SECRET_TOO_SHORT (under 8
-        characters, whatever it comes from), IF_ERR_TOO_LARGE, and what the vault raises.
+        Raises IF_ERR_SECRET_REFERENCE (of no known form), IF_ERR_SECRET_UNKNOWN (nothing there),
+        IF_ERR_SECRET_NOT_ALLOWED, IF_ERR_SECRET_NO_FORMER, IF_ERR_SECRET_FILE (others could change it),
+        IF_ERR_SECRET_NOT_TEXT, IF_ERR_SECRET_TOO_SHORT (under 8 characters, whatever it comes from), IF_ERR_TOO_LARGE,
+        and what the vault and the backends raise: IF_ERR_SECRET_BACKEND, IF_ERR_SECRET_BACKEND_AUTH,
+        IF_ERR_EXTRA_MISSING.
         """
         scheme, _, name = reference.partition(":")
         match scheme:
             case "vault":
-                value = self._kept(name)
+                value = self._kept(name, target)
             case "env":
                 value = self._variable(name)
             case "file":
                 value = _file(name)
             case _:
-                raise FabricError(Code.SECRET_REFERENCE, "a secret is given by something else than a reference")
+                value = self._elsewhere(scheme, name)
         try:
             self._redactor.learn(value)
         except FabricError as error:
             raise FabricError(error.code, f"{reference}: {error.message}") from None
         return value
 
-    def _kept(self, name: str) -> str:
+    def _kept(self, given: str, target: User | None) -> str:
+        name = given.removesuffix(FORMER)
         if NAME.fullmatch(name) is None:
             raise FabricError(Code.SECRET_REFERENCE, "what follows vault: is no secret's name")
-        return self._vault.get(name)
+        kept = self._vault.kept(name)
+        user, tenant = ("", "") if target is None else (target.name, target.tenant)
+        if not kept.use.covers(user, tenant):
+            raise FabricError(Code.SECRET_NOT_ALLOWED, f"{user or 'the kernel itself'} may not use the secret {name}")
+        for value in (kept.value, *(one.value for one in kept.former)):
+            self._redactor.learn(value)
+        if name == given:
+            return kept.value
+        if not kept.former:
+            raise FabricError(Code.SECRET_NO_FORMER, f"the secret {name} has no former value in overlap")
+        return kept.former[0].value
+
+    def _elsewhere(self, scheme: str, name: str) -> str:
+        if _SCHEME.fullmatch(scheme) is None:
+            raise FabricError(Code.SECRET_REFERENCE, "a secret is given by something else than a reference")
+        backend = self._backends().get(scheme)
+        if backend is None:
+            raise FabricError(Code.SECRET_REFERENCE, f"no loaded extension keeps {scheme}: secrets")
+        try:
+            value = backend.get(name)
+        except FabricError:
+            raise
+        except Exception as error:  # its text may hold what was being fetched
+            raise FabricError(
+                Code.SECRET_BACKEND, f"what keeps {scheme}: secrets failed: {type(error).__name__}"
+            ) from None
+        if not isinstance(value, str):
+            raise FabricError(Code.SECRET_NOT_TEXT, f"what keeps {scheme}: secrets gave no text")
+        if len(value.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+            raise FabricError(Code.TOO_LARGE, f"the secret of {scheme}: is larger than {MAX_BYTES} bytes")
+        return value
 
     def _variable(self, name: str) -> str:
         if _ENV_NAME.fullmatch(name) is None:

@@ -19,7 +19,9 @@ from infrafabric.kernel.words.policy import RoleName
 
 __all__ = ["AddressClass", "Grant", "Rate", "SecretReference", "Talent", "Target"]
 
-SecretReference = Annotated[str, StringConstraints(pattern=r"^(vault|env|file):.{1,500}$")]
+SecretReference = Annotated[
+    str, StringConstraints(pattern=r"^(vault|env|file|keyring|hashicorp|x-[a-z0-9-]{1,30}):.{1,500}$")
+]
 
 
 class AddressClass(StrEnum):

@@ -12,6 +12,7 @@ from infrafabric.kernel.applying import operator_records
 from infrafabric.kernel.ask import Ask
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.granting import standing
 from infrafabric.kernel.parts import Journey, Parts, program_of
 from infrafabric.kernel.ports import Capability, Question
 from infrafabric.kernel.schemas import compile_schema, misfit
@@ -48,6 +49,12 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
         watcher=watcher,
     )
     journey.records = operator_records(journey)
+    try:
+        granted = standing(parts.authority, talent, capability.manifest, target, ask.intent, parts.now())
+    except ValueError:
+        message = f"a grant of {talent.id} on {target.name} cannot be read (guard/error)"
+        raise FabricError(Code.DENIED, message) from None
+    journey.expires = granted.expires
     return journey
 
 

@@ -89,7 +89,8 @@ def recheck(journey: Journey) -> None:
             Code.AUTHORITY_CHANGED, f"talent, grant or target changed while {journey.action} was under way"
         )
     if journey.expires and parts.now() >= moment(journey.expires):
-        raise FabricError(Code.AUTHORITY_CHANGED, f"the grant that {journey.action} goes by expired at {journey.expires}")
+        message = f"the grant that {journey.action} goes by expired at {journey.expires}"
+        raise FabricError(Code.AUTHORITY_CHANGED, message)
 
 
 def halted_by(journey: Journey) -> FabricError | None:

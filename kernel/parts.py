@@ -33,6 +33,7 @@ from infrafabric.kernel.ports import (
     Stops,
 )
 from infrafabric.kernel.ports import Secrets as SecretsPort
+from infrafabric.kernel.questions import Questions
 from infrafabric.kernel.stations import OnStation, Station
 from infrafabric.kernel.words.entries import Body, Kind
 from infrafabric.kernel.words.manifest import Effect
@@ -59,6 +60,8 @@ class KernelLimits:
     poll_most_s: float = 0.5
     read_runs: int = 200
     """Times that a settling state is looked at: bounds the verification of one action."""
+    open_per_talent: int = 20
+    """Questions to people that one talent may have open: one more ends its oldest."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Parts:
     chassis: Chassis
     limits: KernelLimits = field(default_factory=KernelLimits)
     stations: tuple[OnStation, ...] = ()
+    questions: Questions = field(default_factory=Questions)
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = field(default_factory=AccountedClock)
     """UTC, for what expires."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from infrafabric.kernel.canonical import dumps, sha256
+from infrafabric.kernel.clock import AccountedClock
 from infrafabric.kernel.errors import FabricError
+from infrafabric.kernel.granting import standing
 from infrafabric.kernel.ports import Facts, Question
-from infrafabric.kernel.words.names import short_name
 from infrafabric.kernel.words.plan import Decision, Verdict
-from infrafabric.kernel.words.things import Grant, Talent
+from infrafabric.kernel.words.things import Talent
 
 __all__ = ["GrantGuard"]
 
@@ -26,13 +28,17 @@ class GrantGuard:
     | `talents/unknown`, `talents/revoked` | DENY | the log has no such talent, or it was revoked |
     | `grants/none` | DENY | no grant for this talent, capability and target |
     | `tenants/differ` | DENY | talent, target and grant are not all of one tenant |
+    | `grants/expired` | DENY | there was a grant, and its time is over |
     | `grants/scopes` | DENY | the grant names scopes, and not all those of the capability's manifest |
+    | `grants/only` | DENY | the grant is for some intents only, and this is none of them |
     | `guard/error` | DENY | the facts could not be read or are not what they should be |
-    | `grants/talent` | SHARE | there is one |
+    | `grants/talent`, `grants/group` | SHARE | there is one, of the talent's own or of a group of its |
     """
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, now: Callable[[], datetime] | None = None) -> None:
+        """`now` is the time by which grants expire (UTC)."""
         self._facts = facts
+        self._now = now or AccountedClock()
 
     def decide(self, question: Question) -> Decision:
         """SHARE or DENY. Never raises."""
@@ -52,25 +58,18 @@ class GrantGuard:
         talent = Talent.model_validate(members)
         if revoked is not False:
             return _deny("talents/revoked", f"the talent {asker} was revoked", talent_fact)
-        wanted = Grant(talent=asker, capability=question.capability.manifest.id, target=target.name)
-        what = f"{short_name(wanted.capability)} on {target.name}"
-        grant_fact = self._facts.get("grant", wanted.key)
-        if grant_fact is None:
-            return _deny("grants/none", f"{asker} has no grant for {what}", talent_fact)
-        grant = Grant.model_validate(grant_fact)
-        if grant.key != wanted.key or talent.id != asker:
-            return _deny("guard/error", f"a record about another matter stands where the grant for {what} should be")
-        if len({talent.tenant, question.talent.tenant, target.tenant, grant.tenant}) > 1:
-            return _deny("tenants/differ", f"{asker}, {target.name} and the grant are not of one tenant", talent_fact)
-        outside = sorted(set(question.capability.manifest.scopes) - set(grant.scopes)) if grant.scopes else []
-        if outside:
-            reason = f"{asker} was granted {what} only for {', '.join(grant.scopes)}, not for {', '.join(outside)}"
-            return _deny("grants/scopes", reason, grant_fact, talent_fact)
-        reason = f"{asker} was granted {what}"
+        if talent.id != asker:
+            return _deny("guard/error", f"a record about another talent stands where {asker} should be")
+        if talent.tenant != question.talent.tenant:
+            return _deny("tenants/differ", f"{asker} is not of the tenant that it was taken for", talent_fact)
+        found = standing(self._facts, talent, question.capability.manifest, target, question.intent, self._now())
+        if not found.allows:
+            return _deny(found.rule, found.reason, *found.facts, talent_fact)
+        reason = found.reason
         if question.hazards:
             reason += f"; hazards: {', '.join(question.hazards)}"
-        records = (_digest(grant_fact), _digest(talent_fact))
-        return Decision(verdict=Verdict.SHARE, rules=("grants/talent",), reason=reason, records=records)
+        records = tuple(map(_digest, (*found.facts, talent_fact)))
+        return Decision(verdict=Verdict.SHARE, rules=(found.rule,), reason=reason, records=records)
 
 
 def _deny(rule: str, reason: str, *facts: Mapping[str, Any]) -> Decision:

@@ -17,7 +17,7 @@ from infrafabric.kernel.words.manifest import Hazard, Name, Scope, SettingName
 from infrafabric.kernel.words.names import CapabilityId, TalentId, TargetName, TenantId
 from infrafabric.kernel.words.policy import RoleName
 
-__all__ = ["AddressClass", "Grant", "Rate", "SecretReference", "Talent", "Target"]
+__all__ = ["AddressClass", "Grant", "Rate", "SecretReference", "Talent", "Target", "group_holder"]
 
 SecretReference = Annotated[
     str, StringConstraints(pattern=r"^(vault|env|file|keyring|hashicorp|x-[a-z0-9-]{1,30}):.{1,500}$")
@@ -68,7 +68,7 @@ class Talent(Word):
     tenant: TenantId = "default"
     roles: tuple[RoleName, ...] = ()
     groups: Annotated[tuple[RoleName, ...], LATER] = ()
-    """What policies may call it together with others."""
+    """Names that it shares with others: what is granted to one of them it was granted too."""
     tags: Annotated[tuple[RoleName, ...], LATER] = ()
     """What it is good at, as the operator says: counts where a task looks for a talent."""
     owner: TalentId | None = None
@@ -79,18 +79,27 @@ class Talent(Word):
     """Of all that the talent asks for, wherever."""
 
 
-class Grant(Word):
-    """That a talent may plan and apply a capability on a target."""
+GroupHolder = Annotated[str, StringConstraints(pattern=r"^group:[a-z][a-z0-9-]{0,31}$")]
 
-    talent: TalentId
+
+def group_holder(group: str) -> str:
+    """How a grant names a group of talents as its holder."""
+    return f"group:{group}"
+
+
+class Grant(Word):
+    """That a talent, or each talent of a group, may plan and apply a capability on a target."""
+
+    talent: TalentId | GroupHolder
+    """Who holds it: a talent, or `group:NAME` for all talents of its tenant that are of the group."""
     capability: CapabilityId
     target: TargetName
     tenant: TenantId = "default"
     scopes: tuple[Scope, ...] = ()
     only: Annotated[Mapping[str, Any], LATER] = {}
     """JSON Schema 2020-12 that the intent must fit besides the capability's own; empty: any intent."""
-    expires: Annotated[str, LATER] = ""
-    """RFC 3339 UTC; "" where it holds until it is revoked."""
+    expires: Annotated[str, StringConstraints(pattern=r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z)?$"), LATER] = ""
+    """RFC 3339 UTC, to the second; "" where it holds until it is revoked."""
 
     @property
     def key(self) -> str:

@@ -96,10 +96,30 @@ class SandboxSettings(Section):
 
 
 class GovernorSettings(Section):
-    """`[governor]`: how much may wait."""
+    """`[governor]`: how often something may be asked for, how much may wait, and what follows when a target fails."""
 
     waiting: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Actions that may wait for their turn at one target: more would wait longer than anyone who asked."""
+    waiting_each: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Of them, actions of one talent: the queue is then never full of one talent's asks."""
+    talent_rps: Annotated[float, Field(gt=0, le=10_000)] = 50
+    """Actions a second of a talent that has no rate of its own: more than a person or a script means to ask for, and
+    little enough that a loop gone wild is noticed."""
+    talent_burst: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Actions that such a talent may ask for at once: a whole scene of a studio."""
+    target_rps: Annotated[float, Field(gt=0, le=10_000)] = 100
+    """Actions a second on a target that has no rate of its own, whoever asks: what small devices can take."""
+    target_burst: Annotated[int, Field(ge=1, le=10_000)] = 400
+    """Actions that may be asked for at once on such a target: two talents' bursts."""
+    failures: Annotated[int, Field(ge=1, le=1_000)] = 5
+    """Calls in a row that must fail before a capability's calls to a target are cut off: one or two are a hiccup."""
+    open_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
+    """Seconds until one call may try again: a device has started by then, and one try costs a dead one nothing."""
+    retry_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds from the first attempt at a write to the last: what comes later was meant for another moment. 0: no write
+    is tried again."""
+    budget_warn_percent: Annotated[int, Field(ge=1, le=100)] = 80
+    """Percent of a budget from which on an action that spends of it is told so: early enough to raise it in time."""
 
 
 class TrustSettings(Section):

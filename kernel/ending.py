@@ -8,12 +8,11 @@ from infrafabric.kernel.deciding import Decided
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey, to_the_end
-from infrafabric.kernel.planning import Planned, cost_of, spending_of
+from infrafabric.kernel.planning import Planned
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.verifying import Verified
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
-from infrafabric.kernel.words.manifest import Cost
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Outcome
 from infrafabric.kernel.words.policy import Spending
@@ -63,7 +62,7 @@ async def close(journey: Journey, planned: Planned, decided: Decided, applied: A
         apply_run=applied.run,
         verify_run=verified.run if verified.run is not planned.run else None,
         undoes=journey.ask.undoes,
-        spent=_spent(applied, cost_of(journey, planned.plan)),
+        spent=_spent(journey, applied),
     )
     if outcome is not Outcome.IN_DOUBT:
         await _end(journey, body)
@@ -122,10 +121,11 @@ async def _append_end(journey: Journey, body: e.ActionClosed) -> None:
     journey.parts.budgets.settle(journey.action, body.spent or Spending())
 
 
-def _spent(applied: Applied, cost: Cost) -> Spending | None:
-    """What an apply spent: its writes that may have reached the target, and the plan's cost where there was one."""
-    writes = sum(result != "not_sent" for result in applied.results.values())
-    return spending_of(writes, cost) if writes else None
+def _spent(journey: Journey, applied: Applied) -> Spending | None:
+    """What was spent of what was set aside: writes that may have reached the target, and the cost where one did."""
+    if journey.reserved is None:
+        return None
+    return journey.reserved.after(sum(result != "not_sent" for result in applied.results.values()))
 
 
 async def refuse(journey: Journey, error: FabricError, applied: Applied) -> Report:
@@ -145,6 +145,7 @@ async def refuse(journey: Journey, error: FabricError, applied: Applied) -> Repo
             undoes=journey.ask.undoes,
             idempotency_key=journey.ask.idempotency_key if retryable else "",
             apply_run=applied.run,
+            spent=journey.reserved.after(0) if journey.reserved is not None else None,
         )
         await _append_refusal(journey, refused)
         journey.passes(Station.REFUSED)
@@ -159,7 +160,7 @@ async def refuse(journey: Journey, error: FabricError, applied: Applied) -> Repo
             message=error.message,
             apply_run=applied.run,
             undoes=journey.ask.undoes,
-            spent=_spent(applied, journey.capability.manifest.cost),
+            spent=_spent(journey, applied),
         )
         await _end(journey, closed)
     history = History.of(journey.action, journey.parts.log.entries(journey.action))

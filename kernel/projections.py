@@ -15,7 +15,8 @@ facts can be made again from the stored bodies. Tables:
 | `undone` | action | the action that took it back, is about to, or may have |
 | `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
 | `pending` | action | present while it waits for people: its question, asker, target and digests |
-| `spent` | action | what it reserved, then what it spent, and whose that is |
+| `spent` | `day action` | what it reserved on that day (UTC), then what it spent of it, and whose that is |
+| `decided` | `day action` | the verdict that the action got on that day, and whose it is |
 | `stop` | `scope name` | present while new writes are halted |
 | `breaker` | `capability target` | present while its breaker is not closed |
 | `trust` | `version` | highest trust set version seen |
@@ -129,7 +130,8 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
         case e.ActionRefused():
             yield e.Fact("open", action, None)
             yield e.Fact("pending", action, None)
-            yield e.Fact("spent", action, None)
+            if body.spent is not None:
+                yield e.Fact("spent", _spent_key(action, at, body.spent), None)
             yield _state(action, at, Outcome.REFUSED.value, body.code, body.message)
             if body.undoes:
                 yield e.Fact("undone", body.undoes, None)
@@ -147,6 +149,8 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
 
 
 def _decided(action: str, at: str, body: e.ActionDecided) -> Iterator[e.Fact]:
+    given = {"verdict": body.decision.verdict.value, **_whose(body, body.capability)}
+    yield e.Fact("decided", f"{at[:10]} {action}", given)
     if body.reserved is not None:
         yield _spent(action, at, body, body.capability, body.reserved, settled=False)
     if body.pending is None:
@@ -161,8 +165,17 @@ def _decided(action: str, at: str, body: e.ActionDecided) -> Iterator[e.Fact]:
 
 
 def _spent(action: str, at: str, body: e.Body, capability: str, spending: Spending, *, settled: bool) -> e.Fact:
-    whose = {"talent": body.talent, "tenant": body.tenant, "capability": capability, "target": body.target}
-    return e.Fact("spent", action, {"at": at, "settled": settled, **whose, **spending.as_json()})
+    value = {"at": at, "settled": settled, **_whose(body, capability), **spending.as_json()}
+    return e.Fact("spent", _spent_key(action, at, spending), value)
+
+
+def _spent_key(action: str, at: str, spending: Spending) -> str:
+    """Begins with the day, so that a month's rows are found without looking through years."""
+    return f"{spending.day or at[:10]} {action}"
+
+
+def _whose(body: e.Body, capability: str) -> dict[str, str]:
+    return {"talent": body.talent, "tenant": body.tenant, "capability": capability, "target": body.target}
 
 
 def _state(action: str, at: str, state: str, code: str = "", message: str = "") -> e.Fact:

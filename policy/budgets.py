@@ -1,20 +1,230 @@
-"""Budgets: what talents, capabilities and tenants may spend."""
+"""Budgets: what talents, capabilities and tenants may spend in a day or a month (UTC).
+
+A budget is the operator's signed record; what was used of it is counted from the facts `spent`, which are a fold of the
+log. So a restart frees nothing, and a budget that is changed within its period keeps what was used. What an action sets
+aside counts until the action is closed, for however long it is in doubt, and in the period in which it was set aside.
+The log refuses a clock that was set back, so that no reservation under a past day is ever recorded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from infrafabric.kernel.words.policy import Spending
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Facts, Reserved
+from infrafabric.kernel.words.policy import Budget, Spending, Unit
 from infrafabric.kernel.words.things import Talent, Target
+from infrafabric.policy.amounts import shown
+from infrafabric.policy.spending import Spent, accounts, amounts, period_of, resets_at, spent_rows, subjects
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "Standing"]
+
+WARN_PERCENT = 80
+_MONTHS = 2
+"""Months whose sums are kept: the present one, and the one before for what is still open from it."""
+
+_Sums = dict[tuple[str, str, Unit, str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a budget stands in its present period, in its unit."""
+
+    budget: Budget
+    used: int
+    """Spent by actions that are closed."""
+    reserved: int
+    """Set aside by actions that are not."""
+    resets_at: datetime
+
+    @property
+    def left(self) -> int:
+        return max(0, self.budget.limit - self.used - self.reserved)
+
+    @property
+    def percent(self) -> int:
+        """Of the limit, used and set aside together, rounded down; 100 for a budget of 0."""
+        taken = self.used + self.reserved
+        return taken * 100 // self.budget.limit if self.budget.limit else 100
 
 
 class Ledger:
-    """Implements the kernel's port `Budgets`."""
+    """Implements the kernel's port `Budgets`. For one event loop: nothing is awaited between looking and setting aside.
 
-    def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Sequence[str]:
-        return ()
+    What was spent is read from the log when the first budget of a month is asked about, and counted along from then on.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        believed: Facts,
+        *,
+        warn_percent: int = WARN_PERCENT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`facts` are the log's, `believed` the same as `Authority` reads them: signed records only.
+
+        `clock` gives Unix seconds and is the log's own.
+        """
+        self._facts = facts
+        self._believed = believed
+        self._warn_percent = warn_percent
+        self._clock = clock
+        self._held: dict[str, Spent] = {}
+        """What actions of this process set aside and have not settled."""
+        self._months: dict[str, _Sums] = {}
+        self._read: dict[str, tuple[bytes, Budget]] = {}
+
+    def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Reserved:
+        """Set `wanted` aside in every budget that it falls under, at once or not at all. See the port.
+
+        Money is held against budgets of its own currency. Where a subject has money budgets in other currencies only,
+        it may not spend at all: whoever limits dollars did not mean that euros are free.
+        """
+        if action in self._held:
+            raise ValueError(f"{action} has set something aside already")
+        now = self._now()
+        spending = wanted.model_copy(update={"day": period_of("day", now)})
+        spent = Spent(action, talent.id, talent.tenant, capability, target.name, False, spending)
+        budgets = self._budgets(spent)
+        warnings = self._check(budgets, spending, now) if budgets else ()
+        self._held[action] = spent
+        self._count(spent, 1)
+        return Reserved(spending, tuple(warnings))
 
     def settle(self, action: str, spent: Spending) -> None:
-        return None
+        """Take what was spent for what was reserved; what is left of it is free. Never raises."""
+        held = self._held.pop(action, None)
+        if held is None:
+            # Of a former process: its month is read again, from the log that has the ending by now.
+            self._months.pop(spent.day[:7], None)
+            return
+        self._count(held, -1)
+        self._count(replace(held, settled=True, spending=spent.model_copy(update={"day": held.spending.day})), 1)
+
+    def standings(self) -> list[Standing]:
+        """How every budget stands now, in order of their keys; only those that a present operator signed."""
+        now = self._now()
+        used: dict[bool, _Sums] = {True: defaultdict(int), False: defaultdict(int)}
+        for spent in spent_rows(self._facts, f"{period_of('month', now)}-"):
+            for account, amount in accounts(spent):
+                used[spent.settled][account] += amount
+        found = []
+        for key, _ in self._believed.scan("budget"):
+            budget = Budget.model_validate(self._believed.get("budget", key))
+            account = _account(budget, now)
+            taken = used[True].get(account, 0), used[False].get(account, 0)
+            found.append(Standing(budget, *taken, resets_at(budget, now)))
+        return found
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def _budgets(self, spent: Spent) -> list[Budget]:
+        """The budgets that the spending falls under, whatever their unit. Raises IF_ERR_BUDGET_INVALID."""
+        found = []
+        for subject, tenant in subjects(spent.talent, spent.tenant, spent.capability):
+            for key, _ in self._facts.scan("budget", f"{subject} "):
+                budget = self._budget(key)
+                if budget.tenant == tenant:
+                    found.append(budget)
+        return found
+
+    def _budget(self, key: str) -> Budget:
+        """The budget under a key. One that nobody vouches for is not as good as none: it limited something."""
+        content = self._believed.get("budget", key)
+        if content is None:
+            raise FabricError(Code.BUDGET_INVALID, f"no operator whom the trust set names signed the budget {key}")
+        stored = self._facts.stored("budget", key) or b""
+        kept = self._read.get(key)
+        if kept is None or kept[0] != stored:
+            kept = self._read[key] = (stored, Budget.model_validate(content))
+        return kept[1]
+
+    def _check(self, budgets: Sequence[Budget], wanted: Spending, now: datetime) -> list[str]:
+        """What runs low with `wanted` taken. Raises IF_ERR_BUDGET_EXCEEDED, the one to wait longest for."""
+        sums = self._sums(now)
+        refusals: list[FabricError] = []
+        warnings = []
+        for unit, currency, amount in amounts(wanted):
+            if unit is Unit.MONEY:
+                _check_currency(budgets, currency, amount)
+            for budget in budgets:
+                if (budget.unit, budget.currency) != (unit, currency):
+                    continue
+                used = sums.get(_account(budget, now), 0)
+                taken = used + amount
+                if taken > budget.limit:
+                    refusals.append(_refusal(budget, used, amount, now))
+                elif taken * 100 >= budget.limit * self._warn_percent:
+                    percent = taken * 100 // budget.limit
+                    of = f"{shown(taken, unit, currency)} of {shown(budget.limit, unit, currency)}"
+                    warnings.append(f"budget {_name(budget)}: {of} used with this action ({percent} %)")
+        if refusals:
+            raise max(refusals, key=lambda error: float("inf") if error.retry_after is None else error.retry_after)
+        return warnings
+
+    def _count(self, spent: Spent, sign: int) -> None:
+        sums = self._months.get(spent.spending.day[:7])
+        if sums is not None:
+            for account, amount in accounts(spent):
+                sums[account] += sign * amount
+
+    def _sums(self, now: datetime) -> _Sums:
+        """What was taken of every account in the month: what the log says, and what this process set aside."""
+        month = period_of("month", now)
+        sums = self._months.get(month)
+        if sums is None:
+            sums = defaultdict(int)
+            while len(self._months) >= _MONTHS:
+                del self._months[min(self._months)]
+            recorded = (spent for spent in spent_rows(self._facts, f"{month}-") if spent.action not in self._held)
+            held = (spent for spent in self._held.values() if spent.spending.day[:7] == month)
+            for spent in (*recorded, *held):
+                for account, amount in accounts(spent):
+                    sums[account] += amount
+            self._months[month] = sums
+        return sums
+
+
+def _account(budget: Budget, now: datetime) -> tuple[str, str, Unit, str, str]:
+    return budget.subject, budget.tenant, budget.unit, budget.currency, period_of(budget.period, now)
+
+
+def _name(budget: Budget) -> str:
+    return f"{budget.subject} per {budget.period}"
+
+
+def _check_currency(budgets: Sequence[Budget], currency: str, amount: int) -> None:
+    limited: dict[str, set[str]] = defaultdict(set)
+    for budget in budgets:
+        if budget.unit is Unit.MONEY:
+            limited[budget.subject].add(budget.currency)
+    for subject, currencies in limited.items():
+        if currency not in currencies:
+            cost, others = shown(amount, Unit.MONEY, currency), ", ".join(sorted(currencies))
+            raise FabricError(
+                Code.BUDGET_EXCEEDED,
+                f"the action costs {cost}, and {subject} has budgets in {others} only",
+                remedy=f"An operator sets one for {currency}: `ifctl budget set --subject … --unit money "
+                f'--currency {currency} --per … --limit … --why "…"`.',
+            )
+
+
+def _refusal(budget: Budget, used: int, asked: int, now: datetime) -> FabricError:
+    def said(amount: int) -> str:
+        return shown(amount, budget.unit, budget.currency)
+
+    message = (
+        f"the budget {_name(budget)} has a limit of {said(budget.limit)}: "
+        f"{said(used)} are used or set aside, {said(asked)} are asked for"
+    )
+    if asked > budget.limit:
+        remedy = "It never fits in this budget: ask for less, or an operator raises it: `ifctl budget set`."
+        return FabricError(Code.BUDGET_EXCEEDED, message, remedy=remedy)
+    wait = (resets_at(budget, now) - now).total_seconds()
+    return FabricError(Code.BUDGET_EXCEEDED, message, retry_after=wait)

@@ -262,6 +262,8 @@ class ActionRefused(Body):
     """Free again: nothing was written, and the same ask may succeed later."""
     apply_run: GuestRun | None = None
     """The guest's apply as far as it came, where it had begun."""
+    spent: Spending | None = None
+    """Nothing, under the day for which something had been set aside: that is free again."""
 
 
 class ActionPlanned(Body):

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.base import LATER, Word
 from infrafabric.kernel.words.names import CapabilityId, Digest, short_name
 
 __all__ = [
@@ -205,10 +205,11 @@ class Limits(Word):
 
 
 class Cost(Word):
-    """What one apply costs at least, in `currency` (ISO 4217); `per_apply` is a decimal string."""
+    """What one apply costs at least: `per_apply`, a decimal string, in `currency` (ISO 4217), and model `tokens`."""
 
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
     per_apply: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")] = "0"
+    tokens: Annotated[int, Field(ge=0, le=2**53 - 1), LATER] = 0
 
     @property
     def amount(self) -> Decimal:

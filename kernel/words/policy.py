@@ -59,6 +59,12 @@ class Spending(Word):
     """In millionths of `currency`: manifests state up to six decimals."""
     currency: Annotated[str, StringConstraints(pattern=r"^([A-Z]{3})?$")] = ""
     tokens: Annotated[int, Field(ge=0)] = 0
+    day: Annotated[str, StringConstraints(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    """UTC date under which it counts in budgets: when it was set aside, also where it was spent later."""
+
+    def after(self, writes: int) -> Spending:
+        """What was spent of it with so many writes: nothing without any, else all of its money and tokens."""
+        return self.model_copy(update={"requests": writes} if writes else {"requests": 0, "money": 0, "tokens": 0})
 
 
 class Unit(StrEnum):
@@ -82,7 +88,8 @@ class Budget(Word):
 
     @property
     def key(self) -> str:
-        return f"{self.subject} {self.unit.value}{f':{self.currency}' if self.currency else ''} {self.period}"
+        unit = f"{self.unit.value}:{self.currency}" if self.currency else self.unit.value
+        return f"{self.subject} {unit} {self.period} {self.tenant}"
 
 
 class Retry(Word):

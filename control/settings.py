@@ -19,6 +19,7 @@ from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = [
     "ActionSettings",
+    "ApprovalSettings",
     "GovernorSettings",
     "SandboxSettings",
     "Settings",
@@ -122,6 +123,14 @@ class GovernorSettings(Section):
     """Percent of a budget from which on an action that spends of it is told so: early enough to raise it in time."""
 
 
+class ApprovalSettings(Section):
+    """`[approvals]`: plans that wait for people."""
+
+    open_per_talent: Annotated[int, Field(ge=1, le=1_000)] = 20
+    """Questions that one talent may have open: one more ends its oldest, so that nobody's flood buries another's
+    question, and people are asked no more than they can read."""
+
+
 class TrustSettings(Section):
     """`[trust]`: the trust set."""
 
@@ -168,11 +177,15 @@ class Settings(BaseSettings):
     actions: ActionSettings = ActionSettings()
     sandbox: SandboxSettings = SandboxSettings()
     governor: GovernorSettings = GovernorSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     trust: TrustSettings = TrustSettings()
     witness: WitnessSettings = WitnessSettings()
     drivers: Mapping[str, Mapping[str, Any]] = {}
     """A table for each driver, such as `[drivers.http]`, given to it as it stands; the driver's page says what it
     takes."""
+    secrets: Mapping[str, Mapping[str, Any]] = {}
+    """A table for each backend that keeps secrets outside of the home, such as `[secrets.hashicorp]`, given to it as it
+    stands; docs/secrets.md says what each takes."""
 
     @classmethod
     def settings_customise_sources(

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ import infrafabric
 from infrafabric.control.health import noting
 from infrafabric.control.home import Home
 from infrafabric.control.settings import Settings, core_count
+from infrafabric.control.stop_file import HomeStops, StopFolder
+from infrafabric.control.stopping import noticing_stops
 from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.kernel.chassis.program import ChassisSettings, RunLimits
 from infrafabric.kernel.errors import Code, FabricError
@@ -24,14 +27,15 @@ from infrafabric.kernel.hooks import DriverContext, manager
 from infrafabric.kernel.kernel import Kernel
 from infrafabric.kernel.parts import KernelLimits, Parts
 from infrafabric.kernel.ports import Driver, Redactor
+from infrafabric.kernel.questions import source_of
 from infrafabric.kernel.stations import Station
+from infrafabric.kernel.words.things import Rate
 from infrafabric.keys.signing import SigningKey
 from infrafabric.policy.approvals import PeopleApprovals
-from infrafabric.policy.breakers import TargetBreakers
+from infrafabric.policy.breakers import BreakerLimits, TargetBreakers
 from infrafabric.policy.budgets import Ledger
-from infrafabric.policy.governor import RateGovernor
+from infrafabric.policy.governor import GovernorLimits, RateGovernor
 from infrafabric.policy.guard import GrantGuard
-from infrafabric.policy.stops import FactStops
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
@@ -50,6 +54,8 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     Raises IF_ERR_SETTINGS_INVALID for extensions and drivers that are not there, IF_ERR_LOG_*.
     """
     plugins = load_plugins(house.settings.extensions)
+    if house.settings.secrets:
+        house.secret_backends()  # a wrong table is told at the start
     drivers = load_drivers(plugins, house.settings.drivers, house.redactor)
     for driver in drivers.values():
         stack.push_async_callback(driver.close)
@@ -57,24 +63,29 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     parts = Parts(
         registry=house.registry,
         guard=GrantGuard(house.authority),
-        governor=RateGovernor(waiting=house.settings.governor.waiting),
-        approvals=PeopleApprovals(),
-        budgets=Ledger(),
-        breakers=TargetBreakers(),
-        stops=FactStops(house.log.facts),
+        governor=RateGovernor(governor_limits(house.settings)),
+        approvals=PeopleApprovals(house.authority, partial(source_of, house.log)),
+        budgets=Ledger(house.log.facts, house.authority, warn_percent=house.settings.governor.budget_warn_percent),
+        breakers=TargetBreakers(house.log.facts, house.log.append, breaker_limits(house.settings)),
+        stops=HomeStops(StopFolder(house.home.root), house.log.facts),
         log=house.log,
         authority=house.authority,
         drivers=drivers,
         secrets=house.secrets,
         redactor=house.redactor,
         chassis=chassis,
-        limits=KernelLimits(**house.settings.actions.model_dump()),
+        limits=KernelLimits(
+            **house.settings.actions.model_dump(),
+            retry_s=house.settings.governor.retry_s,
+            open_per_talent=house.settings.approvals.open_per_talent,
+        ),
         stations=(_announcing(plugins),) if house.settings.extensions else (),
     )
     kernel = Kernel(
         parts, version=infrafabric.__version__, development=house.home.is_development, notes=chassis.weaknesses
     )
     recovered = await kernel.start()
+    await stack.enter_async_context(noticing_stops(house, kernel))
     stack.push_async_callback(kernel.stop, "done")
     for action, outcome in recovered.items():
         if isinstance(outcome, FabricError):
@@ -114,6 +125,22 @@ def chassis_settings(cache: Path, mac_key: bytes, settings: Settings) -> Chassis
         limits=limits,
         allow_unconfined=chosen.allow_unconfined,
     )
+
+
+def governor_limits(settings: Settings) -> GovernorLimits:
+    """The governor's limits out of `[governor]`."""
+    chosen = settings.governor
+    return GovernorLimits(
+        waiting=chosen.waiting,
+        waiting_each=chosen.waiting_each,
+        talent=Rate(rps=chosen.talent_rps, burst=chosen.talent_burst),
+        target=Rate(rps=chosen.target_rps, burst=chosen.target_burst),
+    )
+
+
+def breaker_limits(settings: Settings) -> BreakerLimits:
+    """The breakers' limits out of `[governor]`."""
+    return BreakerLimits(failures=settings.governor.failures, open_s=settings.governor.open_s)
 
 
 async def ending_chassis(starting: asyncio.Task[Chassis]) -> None:

@@ -1,14 +1,31 @@
-"""Approve: people answer a plan that waits, and an action that enough of them agreed to goes on."""
+"""Approving: what a person signs, whose answer may count for whom, and which question gives way to a newer one. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from infrafabric.kernel.canonical import signed_bytes
 from infrafabric.kernel.words.plan import Verdict
 
-__all__ = ["approval_bytes"]
+__all__ = ["approval_bytes", "giving_way"]
 
 
 def approval_bytes(*, context_digest: str, verdict: Verdict, approver: str, expires: str, nonce: str) -> bytes:
     """What a person signs to agree to a plan, or with the verdict DENY to refuse it."""
     statement = {"approver": approver, "context_digest": context_digest, "expires": expires, "nonce": nonce}
     return signed_bytes("infrafabric-approval-v1", {**statement, "verdict": verdict.value})
+
+
+def giving_way(
+    pending: Iterable[tuple[str, Mapping[str, Any]]], talent: str, most: int, held: Collection[str]
+) -> list[str]:
+    """The talent's oldest open questions, as many as must end so that one more makes at most `most` of them.
+
+    `pending` are the rows of the facts table of that name; those in `held` are being answered now and stay. Another
+    talent's questions are never touched.
+    """
+    own = sorted((fact["at"], action) for action, fact in pending if fact["talent"] == talent)
+    surplus = len(own) + 1 - most
+    free = [action for _, action in own if action not in held]
+    return free[: max(surplus, 0)]

@@ -13,6 +13,7 @@ from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.planning import Planned, cost_of, digest_context, plan, records_of, spending_of
 from infrafabric.kernel.ports import Entry, Question
+from infrafabric.kernel.questions import displacing
 from infrafabric.kernel.undoing import plan_undo
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
@@ -51,9 +52,10 @@ async def decide(journey: Journey, planned: Planned) -> Decided:
                 reserved, warnings = _reserve(journey, planned)
             except FabricError as error:
                 refusal = error
-    await _append_reserving(
+    await _append_asking(
         journey,
         reserved,
+        pending,
         journey.entry(
             Kind.ACTION_PLANNED,
             e.ActionPlanned(
@@ -105,7 +107,10 @@ async def decide_again(journey: Journey, planned: Planned, waited: History) -> D
     same_question = decision.verdict is Verdict.SHARE or decision.needs == asked.decision.needs
     if digest != asked.context_digest or not same_question:
         raise FabricError(Code.PLAN_STALE, "the rules, or what the plan rests on, changed while it waited")
-    people = tuple(sorted(given.approver for given in waited.approvals))
+    approvals = journey.parts.approvals
+    if missing := approvals.missing(asked, waited.approvals):
+        raise FabricError(Code.APPROVAL_INVALID, f"{journey.action}: {missing}")
+    people = sorted(given.approver for given in approvals.counting(asked, waited.approvals))
     agreed = decision.model_copy(
         update={
             "verdict": Verdict.SHARE,
@@ -137,8 +142,19 @@ def _writes(journey: Journey, planned: Planned) -> bool:
 def _reserve(journey: Journey, planned: Planned) -> tuple[Spending, tuple[str, ...]]:
     wanted = spending_of(len(planned.plan.changes), cost_of(journey, planned.plan))
     capability = journey.capability.manifest.id
-    warnings = journey.parts.budgets.reserve(journey.talent, capability, journey.target, journey.action, wanted)
-    return wanted, tuple(warnings)
+    reserved = journey.parts.budgets.reserve(journey.talent, capability, journey.target, journey.action, wanted)
+    journey.reserved = reserved.spending
+    return reserved.spending, reserved.warnings
+
+
+async def _append_asking(journey: Journey, reserved: Spending | None, pending: Pending | None, *entries: Entry) -> None:
+    """Append; a question to people takes the place of the talent's oldest one where it has too many."""
+    if pending is None:
+        await _append_reserving(journey, reserved, *entries)
+        return
+    parts = journey.parts
+    async with parts.questions.lock:
+        await parts.log.append(*displacing(parts, journey.talent.id), *entries)
 
 
 async def _append_reserving(journey: Journey, reserved: Spending | None, *entries: Entry) -> None:
@@ -148,6 +164,7 @@ async def _append_reserving(journey: Journey, reserved: Spending | None, *entrie
     except FabricError:
         if reserved is not None:
             journey.parts.budgets.settle(journey.action, Spending())
+            journey.reserved = None
         raise
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.ports import Asked
+from infrafabric.kernel.ports import Asked, Sourced
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Change, Outcome, Plan
 
@@ -82,6 +82,17 @@ class History:
         """Whether the action waits for people."""
         return not self.ended and self.decided is not None and self.decided.pending is not None
 
+    def _waits(self) -> str:
+        decided = self.decided
+        assert decided is not None and decided.pending is not None
+        needs = decided.pending.needs
+        who = f" of the role {' or '.join(needs.roles)}" if needs.roles else ""
+        people = f"{needs.people} {'person' if needs.people == 1 else 'people'}{who}"
+        given = f", {len(self.approvals)} did" if self.approvals else ""
+        source = ", or a second source" if needs.source else ""
+        decision = f"{decided.decision.verdict.value}: {decided.decision.reason}"
+        return f"{decision}; {people} must agree{source}{given}, until {decided.pending.expires}"
+
     @property
     def asked(self) -> Asked:
         """The question to people. Raises IF_ERR_APPROVAL_INVALID where the action does not wait."""
@@ -98,6 +109,27 @@ class History:
             pending=decided.pending,
             changes_digest=decided.changes_digest,
             context_digest=decided.context_digest,
+        )
+
+    def source(self, at: str) -> Sourced | None:
+        """The action as a second source for a plan that waits; None unless it planned changes and wrote nothing.
+
+        `at` is when it was asked for.
+        """
+        received, planned, closed = self.received, self.planned, self.closed
+        if received is None or planned is None or closed is None or not planned.plan.changes:
+            return None
+        if closed.outcome not in (Outcome.PLANNED, Outcome.DRY_RUN):
+            return None
+        return Sourced(
+            action=self.action,
+            talent=received.talent,
+            tenant=received.tenant,
+            capability=received.capability,
+            target=received.target,
+            purpose=received.purpose,
+            changes_digest=planned.changes_digest,
+            at=at,
         )
 
     @property
@@ -139,7 +171,7 @@ class History:
         if received is None or (self.erased and not self.ended):
             raise FabricError(Code.BODY_ERASED, f"the log no longer says what became of {self.action}")
         if self.waiting:
-            outcome, code, message = Outcome.WAITING, Code.APPROVAL_REQUIRED.value, "it waits for people to agree"
+            outcome, code, message = Outcome.WAITING, Code.APPROVAL_REQUIRED.value, self._waits()
         elif not self.ended:
             message = f"it is not known what became of {', '.join(self.uncertain) or 'the action'}"
             outcome, code = Outcome.IN_DOUBT, Code.IN_DOUBT.value

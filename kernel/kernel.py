@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from typing import Any
 
 from infrafabric.kernel.admission import authenticate
+from infrafabric.kernel.answering import agree, settle_answered, turn_down
 from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.cancelling import cancel_waiting, check_may_cancel
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Halt, Journey, Parts
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import ERASED_KEY, ask_digest
+from infrafabric.kernel.questions import expire
 from infrafabric.kernel.recovery import close_by_hand, recover
 from infrafabric.kernel.replaying import Replayed, replay
 from infrafabric.kernel.road import travel
@@ -40,6 +44,7 @@ class Kernel:
         self._loading: dict[str, asyncio.Lock] = {}
         self._loaded: dict[str, tuple[str, str]] = {}
         self._under_way: dict[str, asyncio.Task[Report]] = {}
+        self._halts: dict[str, Halt] = {}
         self._undoing: set[str] = set()
         self._stopping = False
 
@@ -53,7 +58,9 @@ class Kernel:
             notes=self._notes,
         )
         await self.parts.log.append(Entry(Kind.KERNEL_STARTED, body))
-        return await recover(self.parts, self._load)
+        ended = await recover(self.parts, self._load)
+        await expire(self.parts)
+        return {**ended, **await settle_answered(self.parts)}
 
     async def stop(self, reason: str) -> None:
         """Take no new action, let those under way end, record the stop. The parts are closed by who opened them."""
@@ -108,6 +115,17 @@ class Kernel:
         finally:
             self._undoing.discard(action)
 
+    async def approve(self, action: str, given: e.ApprovalGiven, watcher: OnStation | None = None) -> Report:
+        """Agree to an action that waits, as a person or as a second source; it goes on where nobody else has to agree.
+
+        The report's outcome is `waiting` as long as others must. Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_APPROVAL_INVALID.
+        """
+        return await self._answer(action, lambda halt: agree(self.parts, action, given, self._load, halt, watcher))
+
+    async def refuse(self, action: str, refused: e.ApprovalRefused) -> Report:
+        """End an action that waits, because a person refuses it. Raises as `approve` does."""
+        return await self._answer(action, lambda _: turn_down(self.parts, action, refused))
+
     async def replay(self, action: str) -> Replayed:
         """Repeat an action's guest runs from the record. See `replaying.replay`."""
         return await replay(self.parts, action)
@@ -122,8 +140,43 @@ class Kernel:
             raise FabricError(Code.BUSY, f"{action} is under way", retry_after=1)
         await close_by_hand(self.parts, action, outcome, talent, why)
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """The actions that are on the road now."""
+        return frozenset(self._under_way)
+
+    async def cancel(self, action: str, talent: str, why: str) -> Report:
+        """Let `action` stop before its next write, or stop waiting for people; what became of it.
+
+        Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_NOT_UNDER_WAY, and IF_ERR_DENIED for a talent that may not cancel it.
+        """
+        if not why.strip():
+            raise FabricError(Code.WHY_REQUIRED, f"no reason was given for cancelling {action}")
+        check_may_cancel(self.parts, action, authenticate(self.parts, talent))
+        running = self._under_way.get(action)
+        if running is None:
+            return await cancel_waiting(self.parts, action, talent, why)
+        self.halt(action, talent, why)
+        return await asyncio.shield(running)
+
+    def halt(self, action: str, talent: str, why: str) -> None:
+        """Let an action that is under way stop before its next write, and end its pause. Returns at once."""
+        self._halts[action].stop(talent, why)
+
+    def wake_halted(self) -> None:
+        """End the pauses of the actions that may write no more, so that they see it at once."""
+        for action, halt in self._halts.items():
+            asked = self.parts.log.facts.get("action", action)
+            if asked is None:  # it has not come as far as to write
+                continue
+            try:
+                self.parts.stops.check(asked["talent"], asked["capability"], action)
+            except FabricError:
+                halt.wake()
+
     async def forget(self, target: str) -> None:
-        """An operator changed a target: every driver begins anew with it."""
+        """An operator changed a target, or closed its breakers: every driver begins anew with it."""
+        self.parts.breakers.forget(target)
         for driver in self.parts.drivers.values():
             await driver.forget(target)
 
@@ -212,17 +265,29 @@ class Kernel:
         """Take the road in a task of the kernel's own: an asker who goes away stops the action before its next write,
         and never in the middle of something."""
         action, halt = new_action_id(), Halt()
-        task = asyncio.create_task(
-            travel(self.parts, ask, action, self._load, halt=halt, watcher=watcher, undoes=undoes)
-        )
+        way = travel(self.parts, ask, action, self._load, halt=halt, watcher=watcher, undoes=undoes)
+        return await self._sheltered(action, way, halt)
+
+    async def _sheltered(self, action: str, way: Coroutine[Any, Any, Report], halt: Halt) -> Report:
+        task = asyncio.create_task(way)
         self._under_way[action] = task
-        task.add_done_callback(lambda _: self._under_way.pop(action, None))
+        self._halts[action] = halt
+        task.add_done_callback(lambda _: (self._under_way.pop(action, None), self._halts.pop(action, None)))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             halt.stop()
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
+
+    async def _answer(self, action: str, answering: Callable[[Halt], Coroutine[Any, Any, Report]]) -> Report:
+        """Answer an action's question in a task of the kernel's own, one answer at a time."""
+        while (running := self._under_way.get(action)) is not None:
+            await asyncio.wait([running])
+        if self._stopping:
+            raise FabricError(Code.BUSY, "the kernel is stopping", retry_after=5)
+        halt = Halt()
+        return await self._sheltered(action, answering(halt), halt)
 
     def _known(self, ask: Ask) -> str | None:
         """The action already done under the ask's idempotency key. Raises IF_ERR_IDEMPOTENCY_CONFLICT."""
@@ -249,7 +314,10 @@ class Kernel:
 
     async def _again(self, action: str) -> Report:
         """The report of an action that was done under the same idempotency key."""
+        await expire(self.parts)
         history = History.of(action, self.parts.log.entries(action))
+        if history.waiting:
+            return history.report(None)
         if not history.ended:
             raise FabricError(Code.IN_DOUBT, f"{action}, asked for under this idempotency key, is not closed")
         return history.report(await self.parts.log.receipt(action))

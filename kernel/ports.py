@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from infrafabric.kernel.words.entries import ApprovalGiven, Body, Fact, Kind
+from infrafabric.kernel.errors import Code
+from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused, Body, Fact, Kind
 from infrafabric.kernel.words.manifest import Cost, Manifest
 from infrafabric.kernel.words.plan import Decision, Plan
 from infrafabric.kernel.words.policy import Pending, Spending
@@ -25,6 +26,7 @@ __all__ = [
     "DriverCall",
     "Entry",
     "Facts",
+    "Failing",
     "Governor",
     "Guard",
     "Health",
@@ -37,6 +39,7 @@ __all__ = [
     "SecretBackend",
     "Secrets",
     "Signals",
+    "Sourced",
     "Stops",
 ]
 
@@ -123,6 +126,24 @@ class Asked:
     pending: Pending
     changes_digest: str
     context_digest: str
+    evidence: frozenset[str] = frozenset()
+    """What the asker's claim rests on, where it gave one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """An action that planned and wrote nothing, as a second source for a plan that waits."""
+
+    action: str
+    talent: str
+    tenant: str
+    capability: str
+    target: str
+    purpose: Purpose
+    changes_digest: str
+    at: str
+    """When it was asked for, RFC 3339 UTC."""
+    evidence: frozenset[str] = frozenset()
 
 
 class Approvals(Protocol):
@@ -132,6 +153,18 @@ class Approvals(Protocol):
 
     def check(self, asked: Asked, given: ApprovalGiven, before: Sequence[ApprovalGiven]) -> None:
         """Raise IF_ERR_APPROVAL_INVALID unless `given` counts, beside those given before it."""
+        ...
+
+    def check_refusal(self, asked: Asked, refused: ApprovalRefused) -> None:
+        """Raise IF_ERR_APPROVAL_INVALID unless who refused may."""
+        ...
+
+    def overdue(self, expires: str) -> bool:
+        """Whether a question that expires then (RFC 3339) is over."""
+        ...
+
+    def counting(self, asked: Asked, given: Sequence[ApprovalGiven]) -> Sequence[ApprovalGiven]:
+        """Those of `given` that count now: what was withdrawn since they were given takes them back. Never raises."""
         ...
 
     def missing(self, asked: Asked, given: Sequence[ApprovalGiven]) -> str:
@@ -160,12 +193,21 @@ class Budgets(Protocol):
         ...
 
 
+Failing = Callable[[Code], None]
+"""Takes the code of how a call failed that raised nothing."""
+
+
 class Breakers(Protocol):
-    def calling(self, capability: str, target: Target, trace: str) -> AbstractAsyncContextManager[None]:
+    def calling(self, capability: str, target: Target, trace: str) -> AbstractAsyncContextManager[Failing]:
         """Around one driver call: cuts calls off from a target that keeps failing, and counts how this one ends.
 
-        Raises IF_ERR_BREAKER_OPEN with `retry_after`, before anything is sent.
+        What is given takes the code of a failure that is not raised. Raises IF_ERR_BREAKER_OPEN with `retry_after`,
+        before anything is sent.
         """
+        ...
+
+    def forget(self, target: str) -> None:
+        """An operator changed the target, or closed its breakers: what the facts say holds from now on."""
         ...
 
 
@@ -193,6 +235,10 @@ class Answer:
     """Where not ok: what the peer said, in one line, secrets redacted."""
     conclusive: bool = True
     """Whether a no is one: after an http 5xx the request may have been acted on all the same."""
+    later: bool = False
+    """Whether the same request may be taken later (for http: 408, 425, 429, 502, 503, 504)."""
+    retry_after: float | None = None
+    """Seconds until then, where the peer says so."""
     elapsed_ms: float = 0.0
 
 

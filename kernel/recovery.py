@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from infrafabric.kernel.admission import authorize, check_intent, set_out
+from infrafabric.kernel.answering import resume
 from infrafabric.kernel.applying import Applied, observe, recheck
-from infrafabric.kernel.ask import Ask
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey, Parts
@@ -23,6 +22,7 @@ from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Change, Outcome, Verdict
+from infrafabric.kernel.words.policy import Spending
 
 __all__ = ["close_by_hand", "recover"]
 
@@ -68,7 +68,9 @@ async def close_by_hand(parts: Parts, action: str, outcome: Outcome, talent: str
         raise FabricError(Code.USAGE, f"{action} was asked to {history.received.purpose}, so it is not {outcome.value}")
     message = parts.redactor.redact(f"closed by {talent}: {why}")
     code = "" if outcome is not Outcome.FAILED else Code.IN_DOUBT.value
-    await parts.log.append(Entry(Kind.ACTION_CLOSED, _closed(history, outcome, code, message), action, talent))
+    body = _closed(history, outcome, code, message)
+    await parts.log.append(Entry(Kind.ACTION_CLOSED, body, action, talent))
+    parts.budgets.settle(action, body.spent or Spending())
 
 
 async def _recover_one(parts: Parts, load: Load, history: History, now: datetime) -> Outcome:
@@ -79,8 +81,9 @@ async def _recover_one(parts: Parts, load: Load, history: History, now: datetime
         message = "the kernel stopped before anything was written"
         body = _closed(history, Outcome.FAILED, Code.INTERRUPTED.value, message)
         await parts.log.append(Entry(Kind.ACTION_CLOSED, body, history.action, received.talent))
+        parts.budgets.settle(history.action, body.spent or Spending())
         return Outcome.FAILED
-    journey = await _resume(parts, history)
+    journey = await _return(parts, history)
     await load(journey)
     kind = journey.capability.manifest.kind
     verified = await (_look(journey, history) if kind is CapabilityKind.STATE else _ask(journey, history, now))
@@ -96,33 +99,18 @@ async def _recover_one(parts: Parts, load: Load, history: History, now: datetime
         verified,
     )
     await parts.log.append(*entries, journey.entry(Kind.ACTION_CLOSED, body))
+    parts.budgets.settle(history.action, body.spent or Spending())
     return verified.outcome
 
 
-async def _resume(parts: Parts, history: History) -> Journey:
+async def _return(parts: Parts, history: History) -> Journey:
     """The journey of a recorded action, under today's authority: observing is done in the talent's name.
 
     Raises where the talent may not look any more, or where looking would be at another place than was written to.
     """
-    received, planned = history.received, history.planned
-    assert received is not None
-    if planned is None:
-        raise FabricError(Code.BODY_ERASED, f"the log no longer says what {history.action} was to do")
-    ask = Ask(
-        capability=received.capability,
-        talent=received.talent,
-        intent=received.intent,
-        why=received.why,
-        purpose=received.purpose,
-        target=received.target,
-        trace=received.trace,
-        undoes=received.undoes,
-    )
-    journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), None)
-    authorize(journey)
-    await check_intent(journey)
+    journey = await resume(parts, history)
     address = await journey.driver.address(journey.capability.manifest, journey.target)
-    if dict(address) != dict(planned.address):
+    if history.planned is None or dict(address) != dict(history.planned.address):
         raise FabricError(Code.ADDRESS_CHANGED, f"{journey.target.name} is not where {history.action} was sent")
     return journey
 
@@ -196,7 +184,7 @@ async def _found(journey: Journey, lookup: str, args: dict[str, object], provide
     effect = manifest.effects[lookup]
     names = effect.arguments()
     known = {name: value for name, value in {**args, "provider_key": provider_key}.items() if name in names}
-    answer = await journey.driver.perform(journey.call(lookup, known), journey.secrets)
+    answer = await journey.perform(journey.call(lookup, known))
     if not answer.ok or not effect.results:
         return False
     probe = {name: {"$result": f"change-1#{rule.pointer}"} for name, rule in effect.results.items()}
@@ -237,4 +225,14 @@ def _closed(
         observed=verified.observed if verified else None,
         verify_run=verified.run if verified else None,
         undoes=received.undoes,
+        spent=_spent(history),
     )
+
+
+def _spent(history: History) -> Spending | None:
+    """What was spent of what was set aside: writes that may have reached the target, and the cost where one did."""
+    reserved = history.decided.reserved if history.decided is not None else None
+    if reserved is None:
+        return None
+    observed = history.observed
+    return reserved.after(sum(name not in observed or observed[name].result != "not_sent" for name in history.intended))

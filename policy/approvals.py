@@ -1,25 +1,56 @@
-"""Approvals: who may answer a plan that waits, and whether enough of them have agreed."""
+"""Approvals: who may answer a plan that waits, and whether enough of them have agreed.
+
+An answer counts as long as all of this holds, which is asked when it is given and once more when the action goes on:
+
+- it was given to this very question (nonce, context digest, verdict) and its time is not over;
+- a person's is signed by the key now enrolled for it; the person is of the asker's tenant, has one of the roles that
+  are needed, is not the asker, and is not owned by the asker. An agent's owner may approve what the agent asks;
+- a second source's (HOLD only) is another action that planned the very same changes with the same capability on the
+  same target, lately, for a talent that shares no owner with the asker, and rests on other evidence;
+- nobody, no key and no owner is counted twice.
+"""
 
 from __future__ import annotations
 
 import base64
+import binascii
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from infrafabric.kernel.approving import approval_bytes
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.ports import Asked
-from infrafabric.kernel.words.entries import ApprovalGiven
-from infrafabric.kernel.words.plan import Decision
+from infrafabric.kernel.ports import Asked, Facts, Sourced
+from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
+from infrafabric.kernel.words.plan import Decision, Verdict
 from infrafabric.kernel.words.policy import Needs, Pending
+from infrafabric.kernel.words.things import Talent
+from infrafabric.keys.signing import PublicKey
+from infrafabric.policy.roles import held
 
 __all__ = ["PeopleApprovals"]
+
+PERSON = "if://person/"
+
+
+def _nothing(action: str) -> Sourced | None:
+    return None
 
 
 class PeopleApprovals:
     """Implements the kernel's port `Approvals`."""
 
-    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        sourced: Callable[[str], Sourced | None] = _nothing,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`facts` are those that `kernel.authority.Authority` believes; `sourced` looks up an action that may speak as
+        a second source, None where it may not."""
+        self._facts = facts
+        self._sourced = sourced
         self._now = now
 
     def ask(self, decision: Decision) -> Pending:
@@ -29,10 +60,170 @@ class PeopleApprovals:
         expires = self._now() + timedelta(seconds=needs.wait_s)
         return Pending(needs=needs, nonce=nonce, expires=f"{expires:%Y-%m-%dT%H:%M:%SZ}")
 
+    def overdue(self, expires: str) -> bool:
+        """Whether a question that expires then is over. A time that cannot be read is over."""
+        at = _time(expires)
+        return at is None or self._now() >= at
+
     def check(self, asked: Asked, given: ApprovalGiven, before: Sequence[ApprovalGiven]) -> None:
         """Raise IF_ERR_APPROVAL_INVALID unless `given` counts, beside those given before it."""
-        raise FabricError(Code.APPROVAL_INVALID, f"nobody may answer {asked.action}")
+        self._check_question(asked, given)
+        if given.verdict is not asked.decision.verdict or given.verdict not in (Verdict.HOLD, Verdict.ESCALATE):
+            raise _invalid(f"it agrees to {given.verdict.value}, and the question is {asked.decision.verdict.value}")
+        if given.source:
+            self._check_source(asked, given)
+        else:
+            person = self._person(asked, given, given.verdict)
+            if asked.talent in self._chain(person.id) or person.key == self._key(asked.talent):
+                raise _invalid(f"{person.id} is the asker {asked.talent}, or owned by it")
+        self._check_distinct(given, before)
+
+    def check_refusal(self, asked: Asked, refused: ApprovalRefused) -> None:
+        """Raise IF_ERR_APPROVAL_INVALID unless who refused may: whoever could approve, or the asker in person."""
+        self._check_question(asked, refused)
+        self._person(asked, refused, Verdict.DENY)
+
+    def counting(self, asked: Asked, given: Sequence[ApprovalGiven]) -> Sequence[ApprovalGiven]:
+        """Those of `given` that count now. Never raises."""
+        return self._count(asked, given)[0]
 
     def missing(self, asked: Asked, given: Sequence[ApprovalGiven]) -> str:
         """What still lacks, in words; "" where enough agreed whose approvals count now. Never raises."""
-        return f"nobody may answer {asked.action}"
+        needs = asked.pending.needs
+        counted, reasons = self._count(asked, given)
+        lacking = needs.people - len(counted)
+        if lacking <= 0:
+            return ""
+        who = f" of the role {' or '.join(needs.roles)}" if needs.roles else ""
+        people = f"{lacking} more {'person' if lacking == 1 else 'people'}{who} must agree"
+        source = ", or a second source" if self._takes_source(asked) else ""
+        return f"{people}{source}{''.join(f'; {reason}' for reason in reasons)}"
+
+    def _count(self, asked: Asked, given: Sequence[ApprovalGiven]) -> tuple[list[ApprovalGiven], list[str]]:
+        counted: list[ApprovalGiven] = []
+        reasons: list[str] = []
+        for one in given:
+            try:
+                self.check(asked, one, counted)
+            except FabricError as error:
+                reasons.append(f"the approval of {one.approver} does not count: {error.message}")
+            except Exception as error:  # whatever went wrong, it is no leave to count it
+                reasons.append(f"the approval of {one.approver} could not be checked: {type(error).__name__}")
+            else:
+                counted.append(one)
+        return counted, reasons
+
+    def _check_question(self, asked: Asked, given: ApprovalGiven | ApprovalRefused) -> None:
+        """That it answers this question, in time."""
+        if given.nonce != asked.pending.nonce or given.context_digest != asked.context_digest:
+            raise _invalid(f"it answers another question than that of {asked.action}")
+        until, end = _time(given.expires), _time(asked.pending.expires)
+        if until is None or end is None or until > end:
+            raise _invalid("it would hold longer than the question")
+        if self._now() >= until:
+            raise _invalid(f"it expired at {given.expires}")
+
+    def _person(self, asked: Asked, given: ApprovalGiven | ApprovalRefused, verdict: Verdict) -> Talent:
+        """The person who signed: known, of the tenant, with the enrolled key and a role that is needed."""
+        person = self._talent(given.approver)
+        if person is None:
+            raise _invalid(f"there is no person {given.approver}, or it was revoked")
+        if not person.id.startswith(PERSON):
+            raise _invalid(f"{person.id} is no person")
+        if person.tenant != asked.tenant:
+            raise _invalid(f"{person.id} is of another tenant")
+        if not person.key or given.key != person.key:
+            raise _invalid(f"it is not signed with the key enrolled for {person.id}")
+        message = approval_bytes(
+            context_digest=asked.context_digest,
+            verdict=verdict,
+            approver=person.id,
+            expires=given.expires,
+            nonce=asked.pending.nonce,
+        )
+        if not _verify(person.key, message, given.signature):
+            raise _invalid(f"the signature of {person.id} does not hold")
+        needed = asked.pending.needs.roles
+        withdrawing = verdict is Verdict.DENY and person.id == asked.talent
+        if needed and not withdrawing and not held(person.roles, self._facts, person.tenant) & set(needed):
+            raise _invalid(f"{person.id} has none of the roles {', '.join(needed)}")
+        return person
+
+    def _takes_source(self, asked: Asked) -> bool:
+        return asked.decision.verdict is Verdict.HOLD and asked.pending.needs.source
+
+    def _check_source(self, asked: Asked, given: ApprovalGiven) -> None:
+        """That another action is a second, independent source for the same changes."""
+        if not self._takes_source(asked):
+            raise _invalid("this question is for people; a second source does not answer it")
+        source = self._sourced(given.source)
+        if source is None or source.action == asked.action or source.purpose not in ("plan", "dry_run"):
+            raise _invalid(f"{given.source} is no action that planned and wrote nothing")
+        talent = self._talent(source.talent)
+        if talent is None or given.approver != source.talent:
+            raise _invalid(f"{given.source} is not by {given.approver}, or its talent was revoked")
+        if {source.tenant, talent.tenant} != {asked.tenant}:
+            raise _invalid(f"{source.talent} is of another tenant")
+        if (source.capability, source.target) != (asked.capability, asked.target):
+            raise _invalid(f"{given.source} planned for another capability or target")
+        if not asked.changes_digest or source.changes_digest != asked.changes_digest:
+            raise _invalid(f"{given.source} planned other changes")
+        end, at = _time(asked.pending.expires), _time(source.at)
+        # As long before the question as the question is open: an old look at the world is no second one.
+        if end is None or at is None or at < end - 2 * timedelta(seconds=asked.pending.needs.wait_s):
+            raise _invalid(f"{given.source} is too old to be a second look")
+        if shared := self._chain(source.talent) & self._chain(asked.talent):
+            raise _invalid(f"{source.talent} and {asked.talent} are not independent: {', '.join(sorted(shared))}")
+        if source.evidence & asked.evidence:
+            raise _invalid(f"{given.source} rests on the same evidence")
+
+    def _check_distinct(self, given: ApprovalGiven, before: Sequence[ApprovalGiven]) -> None:
+        own = self._chain(given.approver)
+        for other in before:
+            if own & self._chain(other.approver):
+                raise _invalid(f"{given.approver} and {other.approver}, who agreed already, count once")
+            if given.key and given.key == other.key:
+                raise _invalid(f"the key of {given.approver} agreed already, as {other.approver}")
+
+    def _chain(self, talent: str) -> frozenset[str]:
+        """The talent, its owner, the owner's owner, and so on. Who is revoked owns all the same."""
+        found: set[str] = set()
+        while talent and talent not in found:
+            found.add(talent)
+            fact = self._facts.get("talent", talent)
+            talent = (fact.get("owner") or "") if fact is not None else ""
+        return frozenset(found)
+
+    def _talent(self, talent: str) -> Talent | None:
+        """None where there is none, or it was revoked."""
+        fact = self._facts.get("talent", talent)
+        if fact is None:
+            return None
+        members = dict(fact)
+        if members.pop("revoked") is not False:
+            return None
+        return Talent.model_validate(members)
+
+    def _key(self, talent: str) -> str:
+        """The enrolled key; a space, which no key is, where there is none."""
+        fact = self._facts.get("talent", talent)
+        return str((fact or {}).get("key") or " ")
+
+
+def _invalid(message: str) -> FabricError:
+    return FabricError(Code.APPROVAL_INVALID, message)
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
+
+
+def _verify(key: str, message: bytes, signature: str) -> bool:
+    try:
+        return PublicKey.from_base64(key).verify(message, base64.b64decode(signature, validate=True))
+    except (FabricError, binascii.Error, ValueError):
+        return False

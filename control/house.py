@@ -18,13 +18,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from infrafabric.control.former_secrets import drop_former_secrets
 from infrafabric.control.home import FORMAT, Home
 from infrafabric.control.operator import Operator
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.trust_store import load_grace, load_trust
 from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.ports import Entry, SecretBackend
 from infrafabric.kernel.projections import project
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Manifest
@@ -64,7 +65,8 @@ class House:
         self.keystore = keystore
         self.redactor = SecretRedactor()
         self.vault = vault or Vault(home.vault_file, lambda: keystore.load_identity("vault"))
-        self.secrets = References(self.vault, self.redactor)
+        self._backends: Mapping[str, SecretBackend] | None = None
+        self.secrets = References(self.vault, self.redactor, backends=self.secret_backends)
         self.trusted = load_trust(home.trust, log.facts)
         self.bundles = BundleStore(home.bundles)
         self.grace: Given | None = None
@@ -82,6 +84,14 @@ class House:
         )
         self.warnings = _warnings(self)
         self._kernel: Kernel | None = None
+
+    def secret_backends(self) -> Mapping[str, SecretBackend]:
+        """What keeps secrets outside of the home, by scheme. Raises IF_ERR_SETTINGS_INVALID, IF_ERR_EXTRA_MISSING."""
+        if self._backends is None:
+            from infrafabric.control.secret_backends import load_backends
+
+            self._backends = load_backends(self.settings, self.secrets.resolve)
+        return self._backends
 
     # --- what only some modes have
 
@@ -240,6 +250,7 @@ async def open_house(
         writable = await open_log(home, settings, key, pseudonym_key)
         stack.push_async_callback(writable.close)
         house = House(home, settings, writable, keystore, vault)
+        await drop_former_secrets(house)
         if starting is not None:
             from infrafabric.control.starting import start_kernel
 

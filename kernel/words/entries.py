@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.base import LATER, Word
 from infrafabric.kernel.words.manifest import Cost
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan, Verdict
 from infrafabric.kernel.words.policy import Budget, Pending, Retry, Role, Spending
@@ -197,10 +197,17 @@ class BreakerChanged(Body):
 
 
 class SecretChanged(Body):
-    """A secret was set or removed. The name only, never the value or anything made of it."""
+    """A secret was altered. The name only, never the value or anything made of it."""
 
     name: str
-    change: Literal["set", "removed"]
+    change: Literal["set", "removed", "rotated", "returned", "allowed", "ended"]
+    """`rotated`: a new value, the former one in overlap; `returned`: these two changed places; `ended`: what was left
+    of overlaps was destroyed; `allowed`: other targets may use it."""
+    targets: Annotated[tuple[str, ...], LATER] = ()
+    """The targets that may use it from now on; empty with no `of_tenant`: every target."""
+    of_tenant: Annotated[str, LATER] = ""
+    until: Annotated[str, LATER] = ""
+    """When the overlap ends, RFC 3339 UTC."""
     why: str
 
 

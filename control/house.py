@@ -18,16 +18,18 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from infrafabric.control.breaking import closings
 from infrafabric.control.former_secrets import drop_former_secrets
 from infrafabric.control.home import FORMAT, Home
 from infrafabric.control.operator import Operator
 from infrafabric.control.settings import Settings, load_settings
+from infrafabric.control.stopping import record_stops
 from infrafabric.control.trust_store import load_grace, load_trust
 from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry, SecretBackend
 from infrafabric.kernel.projections import project
-from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.entries import TargetChanged
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.names import talent_id
 from infrafabric.keys.keystore import Keystore
@@ -121,12 +123,18 @@ class House:
         return Operator(key, self.log.origin, trace)
 
     async def record(self, *entries: Entry) -> None:
-        """Append entries; they are durable and under a signed checkpoint on return. A changed target begins anew."""
-        await self.log.append(*entries)
+        """Append entries; they are durable and under a signed checkpoint on return. A changed target begins anew, its
+        breakers closed."""
+        changed = [entry.body for entry in entries if isinstance(entry.body, TargetChanged)]
+        closed = [
+            entry
+            for body in changed
+            for entry in closings(self.log.facts, body.value.name, tenant=body.tenant, trace=body.trace, why=body.why)
+        ]
+        await self.log.append(*entries, *closed)
         if self._kernel is not None:
-            for entry in entries:
-                if entry.kind is Kind.TARGET_CHANGED:
-                    await self._kernel.forget(entry.body.target)
+            for body in changed:
+                await self._kernel.forget(body.value.name)
 
     # --- what is here
 
@@ -251,6 +259,10 @@ async def open_house(
         stack.push_async_callback(writable.close)
         house = House(home, settings, writable, keystore, vault)
         await drop_former_secrets(house)
+        try:
+            await record_stops(house)
+        except FabricError as error:
+            house.warnings.append(f"a stop or its end could not be recorded: {error}")
         if starting is not None:
             from infrafabric.control.starting import start_kernel
 

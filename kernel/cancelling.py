@@ -9,9 +9,7 @@ from infrafabric.kernel.ask import Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Parts
-from infrafabric.kernel.ports import Entry
-from infrafabric.kernel.words.entries import ActionRefused, Kind
-from infrafabric.kernel.words.policy import Spending
+from infrafabric.kernel.questions import end_waiting
 from infrafabric.kernel.words.things import Talent
 
 __all__ = ["cancel_waiting", "check_may_cancel"]
@@ -34,25 +32,12 @@ def check_may_cancel(parts: Parts, action: str, who: Talent) -> None:
 
 async def cancel_waiting(parts: Parts, action: str, talent: str, why: str) -> Report:
     """End an action that waits for people. Raises IF_ERR_NOT_UNDER_WAY for one that is over or in doubt."""
-    async with parts.questions.lock:  # nobody else ends or answers it meanwhile
+    async with parts.questions.answering(action):
         history = History.of(action, parts.log.entries(action))
-        state = parts.log.facts.get("state", action)
-        if not history.waiting or history.received is None:
+        if not history.waiting:
+            state = parts.log.facts.get("state", action)
             now = "in doubt" if not history.ended else state["state"] if state is not None else "over"
             raise FabricError(Code.NOT_UNDER_WAY, f"{action} is not under way: it is {now}")
-        received = history.received
-        body = ActionRefused(
-            tenant=received.tenant,
-            talent=received.talent,
-            target=received.target,
-            trace=received.trace,
-            station="decide",
-            code=Code.CANCELLED.value,
-            message=parts.redactor.redact(f"{action} was cancelled by {talent}: {why}"),
-            capability=received.capability,
-            undoes=received.undoes,
-            idempotency_key=received.idempotency_key,
-        )
-        await parts.log.append(Entry(Kind.ACTION_REFUSED, body, action=action, actor=talent))
-        parts.budgets.settle(action, Spending())
+        message = parts.redactor.redact(f"{action} was cancelled by {talent}: {why}")
+        await end_waiting(parts, history, FabricError(Code.CANCELLED, message), actor=talent)
     return History.of(action, parts.log.entries(action)).report(await parts.log.receipt(action))

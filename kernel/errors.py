@@ -157,6 +157,7 @@ class Code(StrEnum):
     BREAKER_OPEN = _code("BREAKER_OPEN", 503, "The target kept failing, so calls to it are cut off for a while.", "Try again after retry_after seconds; `ifctl target list --check` shows how the target is.", retryable=True)
     STOPPED = _code("STOPPED", 503, "New writes were halted by a person.", "`ifctl stop --list` says by whom and why; `ifctl resume` lifts it.")
     CANCELLED = _code("CANCELLED", 409, "The action was cancelled before its next write.", "What was written before stands; the receipt says what.")
+    NOT_UNDER_WAY = _code("NOT_UNDER_WAY", 409, "The action is over, or in doubt, so there is nothing to cancel.", "`ifctl action show ACTION` says what became of it; `ifctl capability undo ACTION` takes it back.")
     FALSIFIED = _code("FALSIFIED", 409, "An attempt to refute the plan succeeded, so it is not applied.", "The attempt is named; mend the adapter, the intent or the policy.")
     NO_TALENT_FITS = _code("NO_TALENT_FITS", 404, "No capability, target and talent fit the task.", "The reasons say what is missing: a grant, a scope, a role, or a working target.")
     AUTHORITY_CHANGED = _code("AUTHORITY_CHANGED", 409, "Adapter, talent, grant or target was withdrawn or changed while the action was under way.", "Plan again under the present rules.")

@@ -155,7 +155,7 @@ class Kernel:
         check_may_cancel(self.parts, action, authenticate(self.parts, talent))
         running = self._under_way.get(action)
         if running is None:
-            return await cancel_waiting(self.parts, action, talent, why)
+            return await self._answer(action, lambda _: cancel_waiting(self.parts, action, talent, why))
         self.halt(action, talent, why)
         return await asyncio.shield(running)
 

@@ -1,0 +1,102 @@
+"""What the files of the kill switch ask for, done by whoever has the log open: stops recorded, actions cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from infrafabric.control.stop_file import Note, Scope, StopFolder, scope_of
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.entries import Kind, StopChanged
+from infrafabric.kernel.words.names import new_trace_id
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+    from infrafabric.kernel.kernel import Kernel
+
+__all__ = ["noticing_stops", "record_stops"]
+
+EVERY_S = 0.1
+"""How soon a pause ends and a stop is recorded; before each write the files are looked at anyway."""
+AGAIN_S = 5.0
+"""After a log that took no entry."""
+
+
+async def record_stops(house: House) -> list[str]:
+    """Record what the files say and the log does not yet; the keys that changed. Raises what the log raises.
+
+    A file that cannot be read halts all writes by itself; there is nothing in it to record.
+    """
+    folder, changed = StopFolder(house.home.root), []
+    with suppress(FabricError):
+        for key in folder.names():
+            scope = scope_of(key)
+            note = folder.read(key) if scope is not None else None
+            recorded = house.log.facts.get("stop", key) is not None
+            if scope is not None and note is not None and recorded != (note.change == "set"):
+                changed.append((key, _entry(house, scope, note)))
+    for _, entry in changed:
+        await house.log.append(entry)
+    return [key for key, _ in changed]
+
+
+def _entry(house: House, scope: tuple[Scope, str], note: Note) -> Entry:
+    body = StopChanged(
+        talent=note.by,
+        trace=note.trace or new_trace_id(),
+        scope=scope[0],
+        name=scope[1],
+        change=note.change,
+        why=house.redactor.redact(note.why),
+    )
+    return Entry(Kind.STOP_CHANGED, body, actor=note.by)
+
+
+@asynccontextmanager
+async def noticing_stops(house: House, kernel: Kernel) -> AsyncIterator[None]:
+    """While the kernel runs: record stops, cancel actions and end the pauses of what may write no more."""
+    task = asyncio.create_task(_notice(house, kernel))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _notice(house: House, kernel: Kernel) -> None:
+    folder = StopFolder(house.home.root)
+    while True:
+        pause = EVERY_S
+        try:
+            if await record_stops(house) or folder.cancelled():
+                kernel.wake_halted()
+            for action in folder.cancelled():
+                await _cancel(kernel, folder, action)
+        except FabricError as error:
+            # A folder that cannot be read halts the writes, a log that takes no entry everything: both are said there.
+            if error.code is Code.STOPPED:
+                kernel.wake_halted()
+            else:
+                pause = AGAIN_S
+        await asyncio.sleep(pause)
+
+
+async def _cancel(kernel: Kernel, folder: StopFolder, action: str) -> None:
+    """Have the action cancelled that a file names. The file stays until the action is over."""
+    if action in kernel.under_way:
+        note = folder.read(f"cancel {action}")
+        if note is not None:
+            kernel.halt(action, note.by, note.why)
+        return
+    note = folder.read(f"cancel {action}")
+    try:
+        if note is not None:
+            await kernel.cancel(action, note.by, note.why)
+    except FabricError as error:
+        if error.code in (Code.LOG_STOPPED, Code.LOG_CLOCK, Code.DISK_FULL):
+            raise
+    folder.forget_cancel(action)

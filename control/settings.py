@@ -186,9 +186,6 @@ class Settings(BaseSettings):
     secrets: Mapping[str, Mapping[str, Any]] = {}
     """A table for each backend that keeps secrets outside of the home, such as `[secrets.hashicorp]`, given to it as it
     stands; docs/secrets.md says what each takes."""
-    secrets: Mapping[str, Mapping[str, Any]] = {}
-    """A table for each backend that keeps secrets outside of the home, such as `[secrets.hashicorp]`, given to it as it
-    stands; docs/secrets.md says what each takes."""
 
     @classmethod
     def settings_customise_sources(

@@ -235,8 +235,7 @@ async def observe(
     value: dict[str, Any] | None = None
     result: Result = "answered"
     try:
-        async with journey.parts.breakers.calling(call.manifest.id, call.target, journey.ask.trace):
-            answer = await journey.driver.perform(call, journey.secrets)
+        answer = await journey.perform(call)
         value = _bounded(answer.value)
         if not answer.ok:
             # A state can be looked at; of an event an inconclusive no leaves open whether it happened.

@@ -18,6 +18,7 @@ from infrafabric.kernel.chassis.program import Program
 from infrafabric.kernel.clock import AccountedClock
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import (
+    Answer,
     Approvals,
     Breakers,
     Budgets,
@@ -60,6 +61,8 @@ class KernelLimits:
     poll_most_s: float = 0.5
     read_runs: int = 200
     """Times that a settling state is looked at: bounds the verification of one action."""
+    retry_s: float = 10.0
+    """From the first attempt at a write to the last: what comes later was meant for another moment. 0: no repeats."""
     open_per_talent: int = 20
     """Questions to people that one talent may have open: one more ends its oldest."""
 
@@ -200,6 +203,17 @@ class Journey:
         return DriverCall(
             manifest, effect, args, self.target, provider_key(self.action, change) if keyed else None, timeout
         )
+
+    async def perform(self, call: DriverCall) -> Answer:
+        """Make a driver call unless the target is cut off, and let the breaker know how it ended.
+
+        Raises IF_ERR_BREAKER_OPEN before anything is sent, and what the driver raises.
+        """
+        async with self.parts.breakers.calling(self.capability.manifest.id, call.target, self.ask.trace) as failing:
+            answer = await self.driver.perform(call, self.secrets)
+            if not answer.ok and not answer.conclusive:
+                failing(Code.TARGET_STATUS)
+        return answer
 
     def passes(self, station: Station) -> None:
         """Announce a station. Before anything was sent an observer may refuse by raising; after that it may not."""

@@ -106,8 +106,7 @@ class Reader:
             raise FabricError(Code.SANDBOX_REQUESTS, f"more than {most} reads in one run")
         refuse_secrets(journey, args, f"a read of {name}")
         call = journey.call(str(name), args)
-        async with journey.parts.breakers.calling(call.manifest.id, call.target, journey.ask.trace):
-            answer = await journey.driver.perform(call, journey.secrets)
+        answer = await journey.perform(call)
         if answer.ok:
             return {"ok": dict(answer.value)}
         refusal = {"code": Code.TARGET_STATUS.value, "message": answer.problem, "value": dict(answer.value)}
@@ -155,19 +154,27 @@ def records_of(journey: Journey, decision: Decision) -> tuple[str, ...]:
     return tuple(sorted({*journey.records, *journey.capability.records, *decision.records}))
 
 
+_MOST = 2**53 - 1
+"""Whole numbers that JSON can hold (RFC 8785): nine billion units of a currency, in millionths."""
+
+
 def cost_of(journey: Journey, made: Plan) -> Cost:
     """What the plan costs: at least what the manifest says, in the manifest's currency."""
     least = journey.capability.manifest.cost
     stated = made.cost
-    if stated is None or stated.currency != least.currency or stated.amount < least.amount:
+    if stated is None:
         return least
-    return stated
+    dearer = stated.currency == least.currency and stated.amount > least.amount
+    tokens = max(stated.tokens, least.tokens)
+    return Cost(currency=least.currency, per_apply=(stated if dearer else least).per_apply, tokens=tokens)
 
 
 def spending_of(writes: int, cost: Cost) -> Spending:
-    """What a plan of so many writes may spend."""
+    """What a plan of so many writes may spend. Raises IF_ERR_COST_TOO_LARGE where that cannot be counted."""
     money = int(cost.amount * 1_000_000)
-    return Spending(requests=writes, money=money, currency=cost.currency if money else "")
+    if money > _MOST:
+        raise FabricError(Code.COST_TOO_LARGE, f"the plan costs {cost.per_apply} {cost.currency}")
+    return Spending(requests=writes, money=money, currency=cost.currency if money else "", tokens=cost.tokens)
 
 
 def refuse_secrets(journey: Journey, value: Any, where: str) -> None:

@@ -22,13 +22,17 @@ class TokenBucket:
         self._tokens = float(burst)
         self._at = now
 
+    def wait(self, now: float) -> float:
+        """Seconds until there is a token; 0.0 where there is one. Nothing is taken."""
+        self._fill(now)
+        return 0.0 if self._tokens >= 1 - _ROUNDING else (1 - self._tokens) / self.rate
+
     def take(self, now: float) -> float:
         """0.0 where a token was taken; otherwise the seconds until there is one, and nothing is taken."""
-        self._fill(now)
-        if self._tokens >= 1 - _ROUNDING:
+        wait = self.wait(now)
+        if wait == 0:
             self._tokens = max(0.0, self._tokens - 1)
-            return 0.0
-        return (1 - self._tokens) / self.rate
+        return wait
 
     def adjust(self, rate: float, burst: int, now: float) -> None:
         """Go on under another rate and burst, keeping what was used up: a change of limits refills nothing."""

@@ -1,53 +1,78 @@
-"""The governor: how often a capability may be asked for on a target, and who acts there at a time."""
+"""The governor: how often something may be asked for, and who acts on a target at a time."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Capability
 from infrafabric.kernel.words.names import short_name
-from infrafabric.kernel.words.things import Talent, Target
+from infrafabric.kernel.words.things import Rate, Talent, Target
 from infrafabric.policy.buckets import TokenBucket
 from infrafabric.policy.turns import Turns
 
-__all__ = ["RateGovernor"]
+__all__ = ["GovernorLimits", "RateGovernor"]
 
-WAITING = 1000
+
+@dataclass(frozen=True, slots=True)
+class GovernorLimits:
+    """The governor's own limits; `[governor]` in `infrafabric.toml` can change them."""
+
+    waiting: int = 1_000
+    """Actions that may wait for a turn at one target."""
+    waiting_each: int = 200
+    """Of them, actions of one talent: five talents have to conspire to fill the queue."""
+    talent: Rate = Rate(rps=50, burst=200)
+    """Of a talent that has no rate of its own."""
+    target: Rate = Rate(rps=100, burst=400)
+    """Of a target that has no rate of its own."""
 
 
 class RateGovernor:
-    """Implements the kernel's port `Governor` with a token bucket a (capability, target) and a queue a target.
+    """Implements the kernel's port `Governor` with token buckets and a queue a target.
 
-    Rate and burst are the manifest's `limits`. State is in memory and for one event loop: a restart fills the buckets.
+    An action takes one token each from the bucket of its capability on its target (the manifest's `limits`), of its
+    target and of its talent, or none from any. State is in memory and for one event loop: a restart fills the buckets.
     """
 
-    def __init__(self, *, waiting: int = WAITING, clock: Callable[[], float] = time.monotonic) -> None:
-        """`waiting` is how many actions may wait for a turn at one target; `clock` is in seconds."""
+    def __init__(self, limits: GovernorLimits | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is in seconds, and one that is never set."""
+        self._limits = limits or GovernorLimits()
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
-        self._turns = Turns(waiting, clock)
+        self._turns = Turns(self._limits.waiting, clock, each=self._limits.waiting_each)
 
     async def admit(self, talent: Talent, capability: Capability, target: Target) -> None:
-        """Charge one action, whoever asks. Raises IF_ERR_RATE_LIMITED with `retry_after` in seconds."""
-        limits, now = capability.manifest.limits, self._clock()
-        key = (capability.manifest.id, target.name)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(limits.rps, limits.burst, now)
-        elif (bucket.rate, bucket.burst) != (limits.rps, limits.burst):
-            bucket.adjust(limits.rps, limits.burst, now)
-        wait = bucket.take(now)
-        if wait > 0:
-            name = short_name(capability.manifest.id)
-            raise FabricError(
-                Code.RATE_LIMITED,
-                f"{name} on {target.name} is asked for more than {limits.rps:g} times a second",
-                retry_after=wait,
-            )
+        """Charge one action. Raises IF_ERR_RATE_LIMITED that names the limit, with `retry_after` in seconds."""
+        manifest, now = capability.manifest, self._clock()
+        of_talent, of_target = talent.rate or self._limits.talent, target.rate or self._limits.target
+        buckets = (
+            self._bucket((manifest.id, target.name), manifest.limits.rps, manifest.limits.burst, now),
+            self._bucket(("target", target.name), of_target.rps, of_target.burst, now),
+            self._bucket(("talent", talent.id), of_talent.rps, of_talent.burst, now),
+        )
+        waits = [bucket.wait(now) for bucket in buckets]
+        longest = max(waits)
+        if longest > 0:
+            which = waits.index(longest)
+            what = (f"{short_name(manifest.id)} on {target.name} is", f"{target.name} is", f"{talent.id} has")[which]
+            asked = "asked" if which == 2 else "asked for"
+            said = f"{what} {asked} more than {buckets[which].rate:g} times a second"
+            raise FabricError(Code.RATE_LIMITED, said, retry_after=longest)
+        for bucket in buckets:
+            bucket.take(now)
 
     def turn(self, target: str, limit: int, talent: str = "") -> AbstractAsyncContextManager[None]:
-        """The right to plan and apply on `target`, in order of asking. Raises IF_ERR_BUSY with `retry_after`."""
-        return self._turns.turn(target, limit)
+        """The right to plan and apply on `target`; talents take turns. Raises IF_ERR_BUSY with `retry_after`."""
+        return self._turns.turn(target, limit, talent)
+
+    def _bucket(self, key: tuple[str, str], rate: float, burst: int, now: float) -> TokenBucket:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = TokenBucket(rate, burst, now)
+        elif bucket.rate != rate or bucket.burst != burst:
+            bucket.adjust(rate, burst, now)
+        return bucket

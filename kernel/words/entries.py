@@ -194,6 +194,8 @@ class BreakerChanged(Body):
     """Code of the last failure."""
     until: str = ""
     """RFC 3339 UTC: when one call may probe."""
+    why: str = ""
+    """Where a person closed it, or changed the target: the reason given."""
 
 
 class SecretChanged(Body):

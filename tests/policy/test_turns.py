@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import anyio
 import anyio.lowlevel
@@ -208,3 +209,49 @@ async def test_a_limit_below_one_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="limit"):
         async with Turns(1).turn("lamp@hall", 0):
             pytest.fail("entered")
+
+
+async def test_a_thousand_asks_of_one_talent_hold_up_another_for_one_turn() -> None:
+    turns, order = Turns(2000), []
+
+    async def act(talent: str) -> None:
+        async with turns.turn("lamp@hall", 1, talent):
+            order.append(talent)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group, turns.turn("lamp@hall", 1, "holder"):
+        for _ in range(1000):
+            group.start_soon(act, "greedy")
+        await settled()
+        group.start_soon(act, "modest")
+        await settled()
+        assert turns.waiters("lamp@hall") == 1001
+    assert order.index("modest") == 1
+    assert len(order) == 1001
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 3))
+def test_no_talent_waits_for_two_turns_of_another(asks: list[int], limit: int) -> None:
+    """All ask while the target is held: then they are let in round by round, each talent once a round."""
+    turns, order = Turns(1000), []
+
+    async def act(talent: int) -> None:
+        async with turns.turn("lamp@hall", limit, str(talent)):
+            order.append(talent)
+            await anyio.lowlevel.checkpoint()
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group, turns.turn("lamp@hall", 1, "holder"):
+            for talent in asks:
+                group.start_soon(act, talent)
+                await anyio.lowlevel.checkpoint()
+            await settled()
+
+    anyio.run(run)
+    assert sorted(order) == sorted(asks)
+    served: Counter[int] = Counter()
+    for talent in order if limit == 1 else ():  # side by side, the order in which they wake says nothing
+        served[talent] += 1
+        waiting = [other for other in set(asks) if served[other] < asks.count(other)]
+        assert all(served[other] >= served[talent] - 1 for other in waiting)
+    assert (turns.holders("lamp@hall"), turns.waiters("lamp@hall")) == (0, 0)

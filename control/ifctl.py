@@ -21,6 +21,8 @@ MEMBERS = {
     "target": Lazy(f"{_CLI}.target", "target", "The systems that things are done to."),
     "talent": Lazy(f"{_CLI}.talent", "talent", "Who may do what: people, agents, services and their grants."),
     "secret": Lazy(f"{_CLI}.secret", "secret", "Secrets in the vault, by name."),
+    "budget": Lazy(f"{_CLI}.budget", "budget", "What talents, capabilities and tenants may spend in a day or a month."),
+    "cost": Lazy(f"{_CLI}.cost", "cost", "What the actions cost, summed."),
     "capability": Lazy(f"{_CLI}.capability", "capability", "List, plan, apply, undo and replay what can be done."),
     "run": Lazy(f"{_CLI}.run", "run", "Do a list of intents in order; undo it when one fails."),
     "watch": Lazy(f"{_CLI}.watch", "watch", "Keep comparing wanted and actual; report drift, or apply."),

@@ -8,8 +8,16 @@ from typing import Literal, TypeVar
 
 from infrafabric.kernel.authority import change_bytes
 from infrafabric.kernel.ports import Entry
-from infrafabric.kernel.words.entries import GrantChanged, Kind, RoleChanged, Signed, TalentChanged, TargetChanged
-from infrafabric.kernel.words.policy import Role
+from infrafabric.kernel.words.entries import (
+    BudgetChanged,
+    GrantChanged,
+    Kind,
+    RoleChanged,
+    Signed,
+    TalentChanged,
+    TargetChanged,
+)
+from infrafabric.kernel.words.policy import Budget, Role
 from infrafabric.kernel.words.things import Grant, Talent, Target
 from infrafabric.keys.signing import SigningKey
 
@@ -53,6 +61,11 @@ class Operator:
         """`value` as a whole replaces what stood under its tenant and name."""
         body = RoleChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
         return self._signed(Kind.ROLE_CHANGED, body)
+
+    def budget(self, value: Budget, why: str, change: Literal["set", "removed"] = "set") -> Entry:
+        """`value` as a whole replaces what stood under its key; what was used of it stays used."""
+        body = BudgetChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
+        return self._signed(Kind.BUDGET_CHANGED, body)
 
     @property
     def _common(self) -> dict[str, str]:

@@ -153,6 +153,7 @@ class Code(StrEnum):
     POLICY_INVALID = _code("POLICY_INVALID", 422, "The policies do not fit the schema, or are not Cedar.", "The message names file and line; `ifctl policy check` tries them without taking them.")
     BUDGET_EXCEEDED = _code("BUDGET_EXCEEDED", 429, "The action would cost more than a budget has left.", "Wait for the next period, or an operator raises it: `ifctl budget set`.", retryable=True)
     BUDGET_INVALID = _code("BUDGET_INVALID", 403, "A budget stands under the signature of no present operator, so it is not known what may be spent.", "An operator sets it again (`ifctl budget set`) or removes it (`ifctl budget remove`).")
+    BUDGET_UNKNOWN = _code("BUDGET_UNKNOWN", 404, "There is no such budget.", "`ifctl budget show` lists them: subject, unit, currency and period name one.")
     COST_TOO_LARGE = _code("COST_TOO_LARGE", 422, "The action would cost more than can be counted.", "Tell the adapter's author; a cost is at most nine billion units of its currency.")
     BREAKER_OPEN = _code("BREAKER_OPEN", 503, "The target kept failing, so calls to it are cut off for a while.", "Try again after retry_after seconds; `ifctl target list --check` shows how the target is.", retryable=True)
     STOPPED = _code("STOPPED", 503, "New writes were halted by a person.", "`ifctl stop --list` says by whom and why; `ifctl resume` lifts it.")

@@ -106,6 +106,10 @@ class Ledger:
         self._count(held, -1)
         self._count(replace(held, settled=True, spending=spent.model_copy(update={"day": held.spending.day})), 1)
 
+    def doubted(self) -> list[str]:
+        """Keys of the budgets that no present operator signed: what falls under them is refused."""
+        return [key for key, _ in self._facts.scan("budget") if self._believed.get("budget", key) is None]
+
     def standings(self) -> list[Standing]:
         """How every budget stands now, in order of their keys; only those that a present operator signed."""
         now = self._now()

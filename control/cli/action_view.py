@@ -57,6 +57,8 @@ def report_json(report: Report, effects: Mapping[str, Effect] | None = None) -> 
         "context_digest": report.context_digest,
         "remains": report.remains.as_json() if report.remains is not None else None,
     }
+    if report.warnings:
+        shape["warnings"] = list(report.warnings)
     if report.error is not None:
         shape["error"] = report.error.as_json()
     return shape
@@ -77,6 +79,8 @@ def show_report(
     if report.decision is not None:
         rules = ", ".join(map(visible, report.decision.rules))
         console.print(Text.assemble(("decision ", "bold"), f"{report.decision.verdict.value} ({rules})"))
+    for warning in report.warnings:
+        console.print(Text.assemble(("warning  ", "bold"), (visible(warning), "yellow")))
     sign, colour, words = _WORDS.get(report.outcome, ("·", "", report.outcome.value))
     console.print(Text.assemble(("outcome  ", "bold"), (f"{sign} {words}", colour)))
     if report.remains is not None and report.remains.changes:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["budget"]
 
-_BAR = 20
+_BAR = 10
 _SUBJECT = click.option(
     "--subject",
     required=True,
@@ -163,8 +163,9 @@ def _render(console: Console, standings: Sequence[Standing], doubted: Sequence[s
         colour = "red" if one.percent >= 100 else "yellow" if one.percent >= 80 else "green"
         tenant = f" ({value.tenant})" if value.subject.startswith("capability:") and value.tenant != "default" else ""
         table.add_row(
-            Text(f"{visible(value.subject)}{tenant} a {value.period}"),
-            *(_shown(value, amount) for amount in (value.limit, one.used, one.reserved, one.left)),
+            Text(f"{visible(value.subject.replace(':if://', ' '))}{tenant}"),
+            f"{_shown(value, value.limit)} a {value.period}",
+            *(str(_decimal(value, amount)) for amount in (one.used, one.reserved, one.left)),
             Text.assemble(("#" * full, colour), "." * (_BAR - full), f" {one.percent} %"),
             one.resets_at.strftime("%Y-%m-%d %H:%MZ"),
         )
@@ -224,16 +225,12 @@ def _subject(house: House, shell: Shell, kind: str, name: str, tenant: str) -> t
             if all(value["tenant"] != name for _, value in house.authority.scan("talent")):
                 shell.say(f"note: no talent belongs to the tenant {visible(name)} yet")
             return f"tenant:{name}", name
+    given = f"{kind}:{name}" if name else kind
     raise FabricError(
         Code.USAGE,
-        f"--subject {_given(kind, name)} names nothing that spends",
+        f"--subject {given[:80]!r} names nothing that spends",
         remedy="Give talent:NAME, capability:NAME or tenant:NAME.",
     )
-
-
-def _given(kind: str, name: str) -> str:
-    """What was given, short enough for a message."""
-    return repr(f"{kind}:{name}"[:80])
 
 
 def _amount(unit: str, text: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from infrafabric.control.approver_key import OPERATOR_PERSON
 from infrafabric.control.home import Home, Kind
 from infrafabric.control.house import open_log
 from infrafabric.control.operator import OPERATOR, Operator
@@ -67,6 +68,8 @@ async def make_home(
         keystore = Keystore(home.keys, passphrase, development=development)
         # The publisher's key signs what is written here; nobody trusts it until it is enrolled like any other.
         keys = {name: keystore.create(name, protection) for name in ("root", "operator", "log", "publisher")}
+        # With it the operator answers, in person, what agents and services ask.
+        keys[OPERATOR_PERSON] = keystore.create(OPERATOR_PERSON, protection)
         keystore.create_identity("vault", protection)
         vault = Vault(home.vault_file, lambda: keystore.load_identity("vault"))
         vault.create()
@@ -86,7 +89,7 @@ async def make_home(
             await log.append(
                 Entry(EntryKind.ORIGIN_OPENED, opened, actor=OPERATOR),
                 Entry(EntryKind.TRUST_CHANGED, change, actor=OPERATOR),
-                operator.talent(Talent(id=OPERATOR, roles=("operator",)), why),
+                operator.talent(Talent(id=OPERATOR, roles=("operator",), key=str(keys[OPERATOR_PERSON].public)), why),
             )
         finally:
             await log.close()

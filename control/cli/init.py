@@ -68,8 +68,8 @@ def init(shell: Shell, development: bool, origin: str | None, export_root: Path 
     def render(console: Console) -> None:
         console.print(f"made a {made.kind} home in {made.root}", soft_wrap=True)
         for name, key in made.keys.items():
-            console.print(f"  {name:<10} {key}", soft_wrap=True)
-        console.print(f"  vkey       {made.vkey}", soft_wrap=True)
+            console.print(f"  {name:<15} {key}", soft_wrap=True)
+        console.print(f"  vkey            {made.vkey}", soft_wrap=True)
         if development:
             console.print("This is a DEVELOPMENT home: its keys lie unprotected, and its receipts say so.")
         else:

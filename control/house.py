@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import functools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -26,6 +27,7 @@ from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.stopping import record_stops
 from infrafabric.control.trust_store import load_grace, load_trust
 from infrafabric.kernel.authority import Authority
+from infrafabric.kernel.clock import AccountedClock, moment
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry, SecretBackend
 from infrafabric.kernel.projections import project
@@ -135,6 +137,12 @@ class House:
         if self._kernel is not None:
             for body in changed:
                 await self._kernel.forget(body.value.name)
+
+    @functools.cached_property
+    def clock(self) -> AccountedClock:
+        """The time by which grants end: a wall clock that was set back before the log's last entry revives none."""
+        last = self.reading.entry(self.reading.size - 1).parsed.at
+        return AccountedClock(floor=moment(last).timestamp())
 
     # --- what is here
 

@@ -62,7 +62,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     await stack.enter_async_context(noting(house.home.root, tuple(drivers.values()), house.target_names))
     parts = Parts(
         registry=house.registry,
-        guard=GrantGuard(house.authority),
+        guard=GrantGuard(house.authority, house.clock),
         governor=RateGovernor(governor_limits(house.settings)),
         approvals=PeopleApprovals(house.authority, partial(source_of, house.log)),
         budgets=Ledger(house.log.facts, house.authority, warn_percent=house.settings.governor.budget_warn_percent),
@@ -73,6 +73,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
         drivers=drivers,
         secrets=house.secrets,
         redactor=house.redactor,
+        now=house.clock,
         chassis=chassis,
         limits=KernelLimits(
             **house.settings.actions.model_dump(),

@@ -102,6 +102,9 @@ async def check_intent(journey: Journey) -> None:
             raise FabricError(Code.ARGUMENT_SECRET, f"the {what} holds a secret's value")
     if parts.redactor.found(" ".join(journey.ask.hazards)):
         raise FabricError(Code.ARGUMENT_SECRET, "a hazard holds a secret's value")
+    claim = journey.ask.claim
+    if claim is not None and parts.redactor.found(dumps(claim.as_json()).decode()):
+        raise FabricError(Code.ARGUMENT_SECRET, "the claim holds a secret's value")
     journey.scanned = True
     problem = misfit(_validator(journey.capability), dict(journey.ask.intent))
     if problem is not None:

@@ -111,6 +111,8 @@ async def resume(
         # The caller's own are not told apart in the record; what held then holds still.
         hazards=planned.hazards,
         undoes=received.undoes,
+        claim=received.claim,
+        evidence=received.evidence,
     )
     journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), watcher)
     journey.halt = halt or Halt()

@@ -8,6 +8,7 @@ from typing import Any
 
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.ports import Purpose
+from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan
 from infrafabric.kernel.words.policy import Pending
@@ -34,6 +35,10 @@ class Ask:
     expect: str = ""
     """`changes_digest` of a plan that was looked at: any other plan is stale."""
     undoes: str = ""
+    claim: Claim | None = None
+    """What it rests on, and how sure the talent is of that."""
+    evidence: tuple[str, ...] = ()
+    """Digests of the claim's evidence that the door was given and hashed itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from infrafabric.kernel.admission import denied
+from infrafabric.kernel.claims import counted
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey
@@ -180,6 +181,8 @@ def _ask_guard(journey: Journey, planned: Planned) -> Decision:
         ask.purpose,
         ask.intent,
         cost_of(journey, planned.plan),
+        ask.claim,
+        counted(journey.talent, ask.claim, ask.evidence),
     )
     return journey.parts.guard.decide(question)
 

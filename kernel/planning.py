@@ -19,6 +19,7 @@ from infrafabric.kernel.words.plan import Call, Change, Decision, Plan, changes_
 from infrafabric.kernel.words.policy import Spending
 
 __all__ = [
+    "ANY_EFFECT",
     "Planned",
     "Reader",
     "check_plan",
@@ -29,6 +30,9 @@ __all__ = [
     "records_of",
     "spending_of",
 ]
+
+ANY_EFFECT = "any"
+"""Under this name a target's hazards are those of every write there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +197,17 @@ def _request(journey: Journey, call: Call, earlier: Mapping[str, Change], *, und
 
 
 def hazards_of(journey: Journey, made: Plan) -> tuple[str, ...]:
-    """The manifest's hazards of the planned effects, with what adapter and caller added, in order."""
-    effects = journey.capability.manifest.effects
-    named = {*made.hazards, *journey.ask.hazards} if made.changes else set()
+    """The manifest's hazards of the planned effects, with what the operator declared of the target, and what adapter,
+    caller and claim added, in order. Each only adds: the strongest counts."""
+    if not made.changes:
+        return ()
+    effects, declared, claim = journey.capability.manifest.effects, journey.target.hazards, journey.ask.claim
+    named = {*made.hazards, *journey.ask.hazards, *declared.get(ANY_EFFECT, ())}
+    if claim is not None:
+        named.update(claim.hazards)
     for change in made.changes:
         named.update(effects[change.effect].hazards)
+        named.update(declared.get(change.effect, ()))
         named.update(change.hazards)
         if effects[change.effect].destructive:
             named.add("destructive")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from infrafabric.kernel.errors import Code
+from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused, Body, Fact, Kind
 from infrafabric.kernel.words.manifest import Cost, Manifest
 from infrafabric.kernel.words.plan import Decision, Plan
@@ -95,6 +96,10 @@ class Question:
     purpose: Purpose = "apply"
     intent: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = Cost()
+    claim: Claim | None = None
+    """What the asker says it rests on."""
+    confidence: int | None = None
+    """Permille, as far as the kernel could check it; None where none counts."""
 
 
 class Guard(Protocol):

@@ -195,6 +195,8 @@ def _received(journey: Journey) -> list[Entry]:
         purpose=ask.purpose,
         idempotency_key=ask.idempotency_key,
         undoes=ask.undoes,
+        claim=ask.claim,
+        evidence=ask.evidence,
     )
     entries = [journey.entry(Kind.ACTION_RECEIVED, received)]
     if journey.secrets:

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from infrafabric.kernel.words.base import LATER, Word
+from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.manifest import Cost
+from infrafabric.kernel.words.names import Digest
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan, Verdict
 from infrafabric.kernel.words.policy import Budget, Pending, Retry, Role, Spending
 from infrafabric.kernel.words.things import Grant, Talent, Target
@@ -238,6 +240,10 @@ class ActionReceived(Body):
     idempotency_key: str = ""
     undoes: str = ""
     """Action that this one takes back."""
+    claim: Claim | None = None
+    """What the asker says it rests on."""
+    evidence: tuple[Digest, ...] = ()
+    """Digests of the evidence that was handed in: the bytes were there."""
 
 
 class GuestRun(Word):

@@ -18,6 +18,7 @@ from infrafabric.control.house import House, log_limits, open_house
 from infrafabric.control.log_time import log_time
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
+from infrafabric.control.stopping import standing_stops
 from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.kernel.chassis.kept import KeptComponents
 from infrafabric.kernel.chassis.program import COMPONENT_FILE
@@ -68,7 +69,14 @@ async def examine_all(
     looks.append(await _sandbox(home, settings, passphrase, tell))
     try:
         async with open_house(home, "reading", passphrase=passphrase) as house:
-            looks += [_trust(house), _clock(house), *_anchors(house), *_actions(house), *_bundles(house)]
+            looks += [
+                _trust(house),
+                _clock(house),
+                *_anchors(house),
+                *_actions(house),
+                *_stops(house),
+                *_bundles(house),
+            ]
             async with _drivers(house) as drivers:
                 looks += [look async for look in _targets(house, drivers)]
     except FabricError as error:
@@ -210,6 +218,21 @@ def _actions(house: House) -> Iterator[Look]:
         yield Look("actions", State.BAD, said, "Look at the target, then `ifctl capability close ACTION …`.")
     else:
         yield Look("actions", State.GOOD, "none is in doubt")
+
+
+def _stops(house: House) -> Iterator[Look]:
+    try:
+        standing = standing_stops(house)
+    except FabricError as error:
+        yield _bad("stops", error)
+        return
+    for stop in standing:
+        lift = f'ifctl resume --{stop.what} --why "…"'
+        yield Look(
+            "stops", State.NOTE, f"writes are halted ({stop.what}) by {stop.by} since {stop.at}: {stop.why}", lift
+        )
+    if not standing:
+        yield Look("stops", State.GOOD, "no writes are halted")
 
 
 def _bundles(house: House) -> Iterator[Look]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infrafabric.control.stop_file import Note, Scope, StopFolder, scope_of
+from infrafabric.control.stop_file import Note, Scope, StopFolder, scope_of, stop_key, what_of
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words.entries import Kind, StopChanged
@@ -17,12 +18,49 @@ if TYPE_CHECKING:
     from infrafabric.control.house import House
     from infrafabric.kernel.kernel import Kernel
 
-__all__ = ["noticing_stops", "record_stops"]
+__all__ = ["Standing", "noticing_stops", "record_stops", "standing_stops"]
 
 EVERY_S = 0.1
 """How soon a pause ends and a stop is recorded; before each write the files are looked at anyway."""
 AGAIN_S = 5.0
 """After a log that took no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stop that stands, as the log or its file says."""
+
+    scope: Scope
+    name: str
+    """Full id of the capability or talent; "" for all."""
+    by: str
+    at: str
+    why: str
+    recorded: bool
+    """Whether the log says so; where only the file does, the log will as soon as it can be had."""
+    lifting: bool = False
+    """Whether its end was asked for, and is not recorded yet."""
+
+    @property
+    def what(self) -> str:
+        return what_of(stop_key(self.scope, self.name))
+
+
+def standing_stops(house: House) -> list[Standing]:
+    """What is halted now, by key. Raises IF_ERR_STOPPED where a file cannot be read: then everything is."""
+    folder, facts = StopFolder(house.home.root), dict(house.reading.facts.scan("stop"))
+    found = []
+    for key in sorted({*facts, *folder.names()}):
+        scope = scope_of(key)
+        if scope is None:
+            continue
+        note, fact = folder.read(key), facts.get(key)
+        lifting = note is not None and note.change == "lifted"
+        if fact is not None:
+            found.append(Standing(*scope, fact["talent"], fact["at"], fact["why"], recorded=True, lifting=lifting))
+        elif note is not None and not lifting:
+            found.append(Standing(*scope, note.by, note.at, note.why, recorded=False))
+    return found
 
 
 async def record_stops(house: House) -> list[str]:

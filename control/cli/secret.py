@@ -1,17 +1,19 @@
-"""`ifctl secret`: secrets in the vault. A value comes from a prompt, stdin, a file or a variable: never from argv,
-where every process of the machine and the shell's history would have it."""
+"""`ifctl secret`: secrets in the vault, their rotation, and which targets may use them."""
 
 from __future__ import annotations
 
-import os
-import sys
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from infrafabric.control.cli.frame import FabricCommand, changing, command, stop
-from infrafabric.control.cli.opening import asked_passphrase, operating
+from infrafabric.control.cli.frame import changing, command, stop
+from infrafabric.control.cli.opening import operating
+from infrafabric.control.cli.secret_value import SecretCommand, given_value, valued
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
@@ -20,67 +22,150 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from infrafabric.control.house import House
+    from infrafabric.kernel.words.things import Target
+    from infrafabric.keys.vault_content import Kept, Use
 
 __all__ = ["secret"]
 
-MAX_BYTES = 32 << 10
-
-
-class SecretCommand(FabricCommand):
-    """Refuses a value on the command line without repeating it: usage errors are printed and logged by shells."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return FabricCommand.parse_args(self, ctx, args)
-        except click.exceptions.NoSuchOption as error:
-            stop(f"no such option: {visible(error.option_name.partition('=')[0], 40)}")
-        except click.UsageError as error:
-            if "unexpected extra argument" in error.format_message().lower():
-                stop("a secret is never given as an argument: use a prompt, stdin, --from-file or --from-env")
-            raise
+_LENGTH = re.compile(r"([0-9]{1,6})([smhd])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LONGEST_OVERLAP_S = 90 * 86_400
 
 
 @click.group("secret")
 def secret() -> None:
-    """Secrets in the vault, by name."""
+    """Secrets in the vault: their values, rotation, and the targets that may use them."""
+
+
+def _overlap(_: click.Context, option: click.Parameter, text: str) -> int:
+    found = _LENGTH.fullmatch(text)
+    seconds = int(found[1]) * _UNIT_S[found[2]] if found else -1
+    if not 0 <= seconds <= LONGEST_OVERLAP_S:
+        raise FabricError(Code.USAGE, f"{option.opts[0]}: {text[:60]!r} is no time up to 90d; one is 30m, 1h or 7d")
+    return seconds
+
+
+_for = click.option(
+    "--for", "targets", metavar="TARGET", multiple=True, help="A target that may use it; may be given several times."
+)
+_tenant = click.option("--tenant", metavar="TENANT", default="", help="Only targets of this tenant may use it.")
 
 
 @secret.add_command
 @click.command("set", cls=SecretCommand, short_help="Keep a secret.")
 @click.argument("name", metavar="NAME")
-@click.option("--from-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the value from a file.")
-@click.option("--from-env", metavar="VARIABLE", help="Read the value from an environment variable.")
+@valued
+@_for
+@_tenant
 @changing
 @click.pass_obj
-def set_(shell: Shell, name: str, from_file: Path | None, from_env: str | None, why: str | None) -> None:
+def set_(
+    shell: Shell, name: str, from_file: Path | None, from_env: str | None, targets: tuple[str, ...], tenant: str,
+    why: str | None,
+) -> None:  # fmt: skip
     """Keep a secret under NAME; targets refer to it as vault:NAME.
 
-    The value is asked for on a terminal, else read from stdin; one line end at its end is dropped.
+    The value is asked for on a terminal, else read from stdin; one line end at its end is dropped. Without --for and
+    --tenant a new secret may be used for every target that an operator lets refer to it, and an earlier one of that
+    name by those that could before. Its former values end at once: `secret rotate` keeps them for a while.
     """
     reason = shell.why(why)
-    if "=" in name:
-        raise FabricError(Code.NAME_INVALID, "a secret's name holds no `=`; its value is never given as an argument")
-    value = _value(shell, from_file, from_env)
-    _change(shell, name, "set", reason, value)
+    _check_name(name)
+    use = _use(targets, tenant) if targets or tenant else None
+    value = given_value(shell, from_file, from_env)
+    extra: dict[str, Any] = {} if use is None else {"targets": use.targets, "of_tenant": use.tenant}
+
+    def alter(house: House) -> None:
+        house.vault.set(name, value, use)
+
+    _change(shell, name, "set", reason, alter, value=value, **extra)
 
 
 @secret.add_command
-@command("list", short_help="The names of the secrets.")
+@click.command("rotate", cls=SecretCommand, short_help="Use a new value; keep the former one for a while.")
+@click.argument("name", metavar="NAME")
+@valued
+@click.option(
+    "--overlap", default="1h", show_default=True, metavar="TIME", callback=_overlap,
+    help="How long the former value stays known, up to 90d; 0s ends it at once.",
+)  # fmt: skip
+@click.option("--back", is_flag=True, help="Use the former value again, while its overlap runs.")
+@changing
+@click.pass_obj
+def rotate(
+    shell: Shell, name: str, from_file: Path | None, from_env: str | None, overlap: int, back: bool, why: str | None
+) -> None:
+    """Use a new value under NAME from now on.
+
+    While the overlap runs the former value stays in the vault and is masked like the new one; a target that does not
+    know the new one yet may refer to it as vault:NAME@former, and --back puts it in the new one's place. Nothing tries
+    it by itself: a refused secret tried again and again locks accounts. After that it is destroyed when the home is
+    next opened to change or act.
+    """
+    reason = shell.why(why)
+    _check_name(name)
+    if back:
+        if from_file is not None or from_env is not None:
+            stop("--back takes no new value")
+        _change(shell, name, "returned", reason, lambda house: house.vault.take_back(name), former=True)
+        return
+    value = given_value(shell, from_file, from_env)
+    until = datetime.fromtimestamp(int(time.time()) + overlap, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def alter(house: House) -> None:
+        house.vault.rotate(name, value, overlap)
+
+    _change(shell, name, "rotated", reason, alter, value=value, known=True, until=until)
+
+
+@secret.add_command
+@command("allow", short_help="Say which targets may use a secret.")
+@click.argument("name", metavar="NAME")
+@_for
+@_tenant
+@click.option("--any", "anything", is_flag=True, help="Every target that an operator lets refer to it.")
+@changing
+def allow(shell: Shell, name: str, targets: tuple[str, ...], tenant: str, anything: bool, why: str | None) -> None:
+    """Say which targets may use NAME; others that refer to it are refused from then on."""
+    reason = shell.why(why)
+    _check_name(name)
+    if anything == bool(targets or tenant):
+        stop("name targets with --for, or a --tenant, or else say --any")
+    use = _use(targets, tenant)
+
+    def alter(house: House) -> None:
+        house.vault.allow(name, use)
+
+    _change(shell, name, "allowed", reason, alter, known=True, targets=use.targets, of_tenant=use.tenant)
+
+
+@secret.add_command
+@command("list", short_help="The secrets, by name.")
 def list_(shell: Shell) -> None:
-    """List the names of the secrets. No command shows a value."""
+    """List the secrets: who may use them, who refers to them, until when former values are known.
 
-    async def work(house: House) -> list[str]:
-        return house.vault.names()
+    No command shows a value.
+    """
 
-    names = operating(shell, work)
+    async def work(house: House) -> dict[str, dict[str, Any]]:
+        referring = _referring(house)
+        return {name: _shape(kept, referring.get(name, [])) for name, kept in house.vault.all_kept().items()}
+
+    rows = operating(shell, work)
 
     def render(console: Console) -> None:
-        for name in names:
-            console.print(visible(name))
-        if not names:
+        if not rows:
             console.print("no secrets yet; `ifctl secret set` keeps one")
+            return
+        from rich.table import Table
 
-    shell.result({"secrets": names}, render)
+        table = Table("secret", "may be used for", "referred to by", "former value until")
+        for name, row in rows.items():
+            cells = (name, _users(row), ", ".join(row["referred_by"]) or "-", ", ".join(row["former_until"]) or "-")
+            table.add_row(*(visible(cell) for cell in cells))
+        console.print(table)
+
+    shell.result({"secrets": list(rows), "kept": rows}, render)
 
 
 @secret.add_command
@@ -88,59 +173,113 @@ def list_(shell: Shell) -> None:
 @click.argument("name", metavar="NAME")
 @changing
 def remove(shell: Shell, name: str, why: str | None) -> None:
-    """Forget a secret. What refers to it is refused from then on."""
-    _change(shell, name, "removed", shell.why(why), None)
+    """Forget a secret and its former values. What refers to it is refused from then on."""
+    reason = shell.why(why)
+    _check_name(name)
+    _change(shell, name, "removed", reason, lambda house: house.vault.remove(name), known=True)
 
 
-def _value(shell: Shell, from_file: Path | None, from_env: str | None) -> str:
-    if from_file is not None and from_env is not None:
-        stop("--from-file or --from-env, not both")
-    if from_file is not None:
-        data = shell.read_file(from_file, MAX_BYTES)
-    elif from_env is not None:
-        if from_env not in os.environ:
-            raise FabricError(Code.SECRET_UNKNOWN, f"the environment has no variable {visible(from_env, 80)}")
-        return os.environ[from_env]
-    else:
-        ask = asked_passphrase(shell, "value", confirm=True)
-        if ask is not None:
-            return ask()
-        data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise FabricError(Code.TOO_LARGE, f"the secret is larger than {MAX_BYTES} bytes")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise FabricError(Code.SECRET_NOT_TEXT, "the secret is not text in UTF-8") from None
-    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+def _check_name(name: str) -> None:
+    from infrafabric.keys.vault import NAME
+
+    if "=" in name:
+        raise FabricError(Code.NAME_INVALID, "a secret's name holds no `=`; its value is never given as an argument")
+    if NAME.fullmatch(name) is None:
+        raise FabricError(Code.NAME_INVALID, f"{visible(name, 80)!r} is no secret's name; one looks like HA_TOKEN")
 
 
-def _change(shell: Shell, name: str, change: Literal["set", "removed"], reason: str, value: str | None) -> None:
-    """Record the change, then make it: a secret that the log knows nothing of must not exist."""
+def _use(targets: tuple[str, ...], tenant: str) -> Use:
+    from infrafabric.kernel.words.names import TARGET, TENANT
+    from infrafabric.keys.vault_content import Use
+
+    for target in targets:
+        if TARGET.fullmatch(target) is None:
+            raise FabricError(Code.NAME_INVALID, f"{visible(target, 80)!r} is no target; one looks like ha@home")
+    if tenant and TENANT.fullmatch(tenant) is None:
+        raise FabricError(Code.NAME_INVALID, f"{visible(tenant, 80)!r} is no tenant; one looks like studio-a")
+    return Use(tuple(sorted(set(targets))), tenant)
+
+
+def _change(
+    shell: Shell, name: str, change: str, reason: str, alter: Callable[[House], None], *, value: str | None = None,
+    known: bool = False, former: bool = False, **said: Any,
+) -> None:  # fmt: skip
+    """Record the change, then make it: a secret that the log knows nothing of must not exist.
+
+    `known`: the secret must be there already; `former`: it must have a former value.
+    """
     from infrafabric.control.operator import OPERATOR
     from infrafabric.kernel.ports import Entry
     from infrafabric.kernel.words.entries import Kind, SecretChanged
     from infrafabric.keys.redaction import check_secret
-    from infrafabric.keys.vault import NAME
-
-    if NAME.fullmatch(name) is None:
-        raise FabricError(Code.NAME_INVALID, f"{visible(name, 80)!r} is no secret's name; one looks like HA_TOKEN")
 
     async def work(house: House) -> None:
-        body = SecretChanged(talent=OPERATOR, trace=shell.trace, name=name, change=change, why=reason)
-        if value is None:
-            house.vault.get(name)
-        else:
+        if value is not None:
             check_secret(value)
             house.redactor.learn(value)
-            if house.redactor.found(f"{reason}\n{name}"):
-                raise FabricError(Code.ARGUMENT_SECRET, "--why or the name holds the secret's value")
-        await house.record(Entry(Kind.SECRET_CHANGED, body, actor=OPERATOR))
-        if value is None:
-            house.vault.remove(name)
-        else:
-            house.vault.set(name, value)
+        if known or former:
+            kept = house.vault.kept(name)
+            for old in (kept.value, *(one.value for one in kept.former)):
+                house.redactor.learn(old)
+            if former:
+                kept.returned()
+            if change == "rotated" and value is not None:
+                kept.rotated(value, 0)
+        if house.redactor.found(f"{reason}\n{name}"):
+            raise FabricError(Code.ARGUMENT_SECRET, "--why or the name holds the secret's value")
+        common = {"talent": OPERATOR, "trace": shell.trace, "name": name, "change": change, "why": reason}
+        await house.record(Entry(Kind.SECRET_CHANGED, SecretChanged.model_validate({**common, **said}), actor=OPERATOR))
+        alter(house)
+        if change in ("set", "allowed"):
+            _tell_of_others(shell, house, name)
 
     operating(shell, work)
-    shape: dict[str, Any] = {"secret": name, "change": change}
-    shell.result(shape, lambda console: console.print(f"secret {visible(name)} {change}"))
+    shape: dict[str, Any] = {"secret": name, "change": change, **said}
+    until = f"; the former value is known until {said['until']}" if "until" in said else ""
+    shell.result(shape, lambda console: console.print(f"secret {visible(name)} {change}{until}"))
+
+
+def _tell_of_others(shell: Shell, house: House, name: str) -> None:
+    """Warn of targets that refer to the secret and may not use it, and of targets named that are not there."""
+    use = house.vault.kept(name).use
+    targets = {target.name: target for target in _targets(house)}
+    for target in _referring(house).get(name, []):
+        if not use.covers(target, targets[target].tenant):
+            shell.warn(f"{target} refers to vault:{name} and may not use it")
+    for target in use.targets:
+        if target not in targets:
+            shell.warn(f"there is no target {target} yet")
+
+
+def _targets(house: House) -> list[Target]:
+    from infrafabric.kernel.words.things import Target
+
+    return [Target.model_validate(value) for _, value in house.authority.scan("target")]
+
+
+def _referring(house: House) -> dict[str, list[str]]:
+    """The targets that refer to each secret of the vault."""
+    found: dict[str, list[str]] = {}
+    for target in _targets(house):
+        for reference in target.secrets.values():
+            scheme, _, name = reference.partition(":")
+            if scheme == "vault":
+                users = found.setdefault(name.removesuffix("@former"), [])
+                if target.name not in users:
+                    users.append(target.name)
+    return found
+
+
+def _shape(kept: Kept, referring: list[str]) -> dict[str, Any]:
+    until = [datetime.fromtimestamp(one.until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for one in kept.former]
+    return {
+        "targets": list(kept.use.targets),
+        "tenant": kept.use.tenant,
+        "referred_by": referring,
+        "former_until": until,
+    }
+
+
+def _users(row: dict[str, Any]) -> str:
+    said = ", ".join(row["targets"]) or "every target"
+    return f"{said} of tenant {row['tenant']}" if row["tenant"] else said

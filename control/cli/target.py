@@ -24,7 +24,7 @@ __all__ = ["target"]
 
 CLASSES = ["loopback", "link-local", "metadata", "other"]
 """Address classes that need a grant; public and private ones do not."""
-REFERENCE = re.compile(r"(vault|env|file):.{1,500}")
+REFERENCE = re.compile(r"(vault|env|file|keyring|hashicorp|x-[a-z0-9-]{1,30}):.{1,500}")
 
 
 @click.group("target")

@@ -118,8 +118,8 @@ class Ledger:
             for account, amount in accounts(spent):
                 used[spent.settled][account] += amount
         found = []
-        for key, _ in self._believed.scan("budget"):
-            budget = Budget.model_validate(self._believed.get("budget", key))
+        for _, content in self._believed.scan("budget"):
+            budget = Budget.model_validate(content)
             account = _account(budget, now)
             taken = used[True].get(account, 0), used[False].get(account, 0)
             found.append(Standing(budget, *taken, resets_at(budget, now)))

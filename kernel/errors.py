@@ -143,6 +143,7 @@ class Code(StrEnum):
     # --- planning and applying
     NOT_GRANTED = _code("NOT_GRANTED", 403, "The talent was not granted the capability on the target.", "An operator grants it: `ifctl talent grant --name … --capability … --on … --why \"…\"`.")
     SCOPE_UNKNOWN = _code("SCOPE_UNKNOWN", 422, "The grant names a scope that no installed manifest of the capability asks for.", "`ifctl capability show CAPABILITY` lists its scopes.")
+    GRANT_INVALID = _code("GRANT_INVALID", 422, "The condition of a grant is not a JSON Schema that can be checked, or narrows what the capability does not take.", "`ifctl capability show CAPABILITY` has the fields; docs/talents.md has examples.")
     TALENT_REVOKED = _code("TALENT_REVOKED", 403, "The talent was revoked.", "An operator must add it again under another id.")
     UNAUTHENTICATED = _code("UNAUTHENTICATED", 401, "The caller has not shown who it is.", "Sign the request with the talent's key.")
     DENIED = _code("DENIED", 403, "The guard denied the plan.", "The decision's rules say why; they are in the log.")
@@ -151,6 +152,8 @@ class Code(StrEnum):
     APPROVAL_EXPIRED = _code("APPROVAL_EXPIRED", 409, "Nobody agreed to the plan in time.", "Ask again; `ifctl approvals list` shows what waits, and how long.", retryable=True)
     APPROVAL_REFUSED = _code("APPROVAL_REFUSED", 403, "A person refused the plan.", "The log says who and why.")
     POLICY_INVALID = _code("POLICY_INVALID", 422, "The policies do not fit the schema, or are not Cedar.", "The message names file and line; `ifctl policy check` tries them without taking them.")
+    POLICY_TABLE = _code("POLICY_TABLE", 422, "The table of policy cases is not of its form.", "Mend the case that the message names; docs/policy.md shows one.")
+    POLICY_CASES = _code("POLICY_CASES", 409, "The policies decide otherwise than a table of cases expects.", "Mend the policies or the table; the answer shows each difference.")
     BUDGET_EXCEEDED = _code("BUDGET_EXCEEDED", 429, "The action would cost more than a budget has left.", "Wait for the next period, or an operator raises it: `ifctl budget set`.", retryable=True)
     BUDGET_INVALID = _code("BUDGET_INVALID", 403, "A budget stands under the signature of no present operator, so it is not known what may be spent.", "An operator sets it again (`ifctl budget set`) or removes it (`ifctl budget remove`).")
     BUDGET_UNKNOWN = _code("BUDGET_UNKNOWN", 404, "There is no such budget.", "`ifctl budget show` lists them: subject, unit, currency and period name one.")

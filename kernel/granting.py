@@ -21,7 +21,7 @@ from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.names import short_name
 from infrafabric.kernel.words.things import Grant, Talent, Target, group_holder
 
-__all__ = ["Standing", "grant_keys", "standing"]
+__all__ = ["Standing", "grant_keys", "standing", "unknown_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,28 @@ def _judge(
     if outside:
         reason = f"{who} was granted {what} only for {', '.join(grant.scopes)}, not for {', '.join(outside)}"
         return Standing("grants/scopes", reason, (fact,))
-    problem = misfit(_validator(grant), dict(intent)) if grant.only else None
-    if problem is not None:
-        where, why = problem
-        reason = f"{who} was granted {what} for some intents only: {where or 'the intent'} does not fit {why}"
-        return Standing("grants/only", reason, (fact,))
+    problem = _outside(grant, manifest, intent) if grant.only else ""
+    if problem:
+        return Standing("grants/only", f"{who} was granted {what} for some intents only: {problem}", (fact,))
     rule = "grants/talent" if grant.talent == talent.id else "grants/group"
     reason = f"{who} was granted {what}" if who == talent.id else f"{talent.id} is of {who}, which was granted {what}"
     return Standing(rule, reason, (fact,), grant.expires)
+
+
+def unknown_fields(only: Mapping[str, Any], manifest: Manifest) -> list[str]:
+    """Fields that a condition narrows and the capability's intents do not have: such a condition narrows nothing."""
+    if manifest.intent.get("patternProperties"):
+        return []
+    return sorted(set(only.get("properties", ())) - set(manifest.intent.get("properties", ())))
+
+
+def _outside(grant: Grant, manifest: Manifest, intent: Mapping[str, Any]) -> str:
+    """Why the intent is none of those that the grant is for; "" where it is one."""
+    unknown = unknown_fields(grant.only, manifest)
+    if unknown:  # the grant is older than the manifest, and what it narrowed has another name now
+        return f"{', '.join(unknown)} is narrowed, and {manifest.name} takes no such field"
+    problem = misfit(_validator(grant), dict(intent))
+    return "" if problem is None else f"{problem[0] or 'the intent'} does not fit {problem[1]}"
 
 
 _VALIDATORS: dict[bytes, Validator] = {}

@@ -21,7 +21,8 @@ HALL = Target(name="lamp@hall")
 AGENT = Talent(id="if://agent/A", groups=("night", "crew"))
 MANIFEST = Manifest(
     id=LAMP, version="1.0.0", summary="A desk", kind=Kind.STATE, runtime="python/1", entrypoint="a.py:A",
-    intent={"type": "object", "additionalProperties": False}, driver="http", effects={"look": Effect(read="GET /")},
+    intent={"type": "object", "additionalProperties": False, "properties": {"scene": {}}},
+    driver="http", effects={"look": Effect(read="GET /")},
 )  # fmt: skip
 
 
@@ -109,3 +110,15 @@ def test_the_clock_never_runs_behind_what_passed_however_the_wall_clock_is_set(
 
 def test_the_clock_begins_at_the_logs_last_entry() -> None:
     assert AccountedClock(floor=5_000.0, wall=lambda: 10.0, steady=lambda: 0.0)().timestamp() == 5_000.0
+
+
+def test_a_condition_on_a_field_that_the_capability_lost_lets_nothing_pass() -> None:
+    """A new version that calls the field otherwise must not turn a narrow grant into a wide one."""
+    fields = {"type": "object", "additionalProperties": False, "properties": {"scene": {"type": "integer"}}}
+    manifest = MANIFEST.model_copy(update={"intent": fields})
+    narrow = Grants(grant(only={"properties": {"scene": {"enum": [1]}}}))
+    assert standing(narrow, AGENT, manifest, HALL, {"scene": 1}, NOW).allows
+    renamed = MANIFEST.model_copy(update={"intent": {**fields, "properties": {"picture": {"type": "integer"}}}})
+    found = standing(narrow, AGENT, renamed, HALL, {"picture": 5}, NOW)
+    assert found.rule == "grants/only"
+    assert "takes no such field" in found.reason

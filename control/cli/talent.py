@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from infrafabric.control.cli.frame import changing, command
+from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import look, operating
 from infrafabric.control.cli.shell import Shell
-from infrafabric.control.cli.untrusted import visible
+from infrafabric.control.cli.talent_grant import grant, revoke
+from infrafabric.control.cli.talent_key import check_unused, key
+from infrafabric.control.cli.talent_view import list_json, show_json, show_list, show_talent
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from infrafabric.control.house import House
-    from infrafabric.kernel.words.things import Grant, Talent
+    from infrafabric.kernel.words.things import Rate, Talent
 
 __all__ = ["talent"]
 
@@ -31,6 +30,11 @@ def talent() -> None:
     """Who may do what: people, agents, services and their grants."""
 
 
+talent.add_command(grant)
+talent.add_command(revoke)
+talent.add_command(key)
+
+
 @talent.add_command
 @command("add", short_help="Add a person, agent or service.")
 @_NAME
@@ -38,9 +42,12 @@ def talent() -> None:
     "--kind", type=click.Choice(["person", "agent", "service"]), default="agent", show_default=True, help="What it is."
 )
 @click.option("--role", "roles", metavar="ROLE", multiple=True, help="A role that policies speak of.")
+@click.option("--group", "groups", metavar="GROUP", multiple=True, help="A group: it holds what the group was granted.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="What it is good at, for `ifctl capability find`.")
 @click.option("--owner", metavar="TALENT", help="Who answers for it; may not approve what it asks alone.")
 @click.option("--key", metavar="BASE64", help="Its Ed25519 public key, for what it signs.")
 @click.option("--confidence-required", is_flag=True, help="What it asks without a confidence counts as confidence 0.")
+@click.option("--rate", metavar="RPS[:BURST]", help="How often it may ask for anything, in asks a second.")
 @click.option("--tenant", default="default", show_default=True, help="Whose it is.")
 @changing
 def add(
@@ -48,133 +55,117 @@ def add(
     name: str,
     kind: str,
     roles: tuple[str, ...],
+    groups: tuple[str, ...],
+    tags: tuple[str, ...],
     owner: str | None,
     key: str | None,
     confidence_required: bool,
+    rate: str | None,
     tenant: str,
     why: str | None,
 ) -> None:
-    """Add a talent. It may do nothing until it is granted something."""
+    """Add a talent. It may do nothing until it, or a group that it is of, is granted something.
+
+    ifctl talent add --name Finance.Agent --role analyst --why "earnings pass"
+    """
     from infrafabric.kernel.words.names import talent_id
     from infrafabric.keys.signing import PublicKey
 
     reason = shell.why(why)
     enrolled = str(PublicKey.enrol(key)) if key is not None else None
+    bucket = _rate(rate) if rate is not None else None
 
     async def work(house: House) -> Talent:
         value = _talent(
             id=talent_id(name, kind),
             tenant=tenant,
-            roles=roles,
-            owner=house.talent_named(owner) if owner is not None else None,
+            roles=_once(roles),
+            groups=_once(groups),
+            tags=_once(tags),
+            owner=_owner(house, owner, tenant) if owner is not None else None,
             key=enrolled,
             confidence_required=confidence_required,
+            rate=bucket,
         )
         if house.authority.get("talent", value.id) is not None:
-            raise FabricError(Code.EXISTS, f"there is a talent {value.id} already")
+            raise FabricError(Code.EXISTS, f"there is a talent {value.id} already; `ifctl talent set` changes it")
+        if enrolled is not None:
+            check_unused(house, enrolled, value.id)
         await house.record(house.operator(shell.trace).talent(value, reason))
         return value
 
-    value = operating(shell, work)
-    shell.result(
-        {"talent": value.as_json(), "change": "added"}, lambda console: console.print(f"talent {value.id} added")
-    )
+    _done(shell, operating(shell, work), "added")
 
 
 @talent.add_command
-@command("grant", short_help="Let a talent use a capability on a target.")
+@command("set", short_help="Change a talent's roles, groups, tags, owner or rate.")
 @_NAME
-@click.option("--capability", required=True, metavar="CAPABILITY", help="What it may plan and apply.")
-@click.option("--on", "target", metavar="TARGET", help="Where, if there is more than one target of the product.")
-@click.option(
-    "--scope",
-    "scopes",
-    metavar="SCOPE",
-    multiple=True,
-    help="Only while the manifest asks for no other scopes than these.",
-)
+@click.option("--role", "roles", metavar="ROLE", multiple=True, help="A role that it gets.")
+@click.option("--drop-role", "no_roles", metavar="ROLE", multiple=True, help="A role that it loses.")
+@click.option("--group", "groups", metavar="GROUP", multiple=True, help="A group that it joins.")
+@click.option("--drop-group", "no_groups", metavar="GROUP", multiple=True, help="A group that it leaves.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag that it gets.")
+@click.option("--drop-tag", "no_tags", metavar="TAG", multiple=True, help="A tag that it loses.")
+@click.option("--owner", metavar="TALENT", help="Who answers for it from now on.")
+@click.option("--rate", metavar="RPS[:BURST]", help="How often it may ask for anything; `none` for no rate of its own.")
 @changing
-def grant(
-    shell: Shell, name: str, capability: str, target: str | None, scopes: tuple[str, ...], why: str | None
+def set_(
+    shell: Shell,
+    name: str,
+    roles: tuple[str, ...],
+    no_roles: tuple[str, ...],
+    groups: tuple[str, ...],
+    no_groups: tuple[str, ...],
+    tags: tuple[str, ...],
+    no_tags: tuple[str, ...],
+    owner: str | None,
+    rate: str | None,
+    why: str | None,
 ) -> None:
-    """Grant a talent a capability on one target: to plan it, which shows what is there, and to apply it."""
-    reason = shell.why(why)
+    """Change some of what a talent is; the rest stays. What it has under way stops before its next write.
 
-    async def work(house: House) -> Grant:
-        value = _grant(house, name, capability, target, scopes)
-        offered = [manifest for manifest in house.manifests() if manifest.id == value.capability]
-        if not offered:
-            shell.say(f"note: no installed adapter offers {visible(value.capability)} yet")
-        else:
-            _check_scopes(value, {scope for manifest in offered for scope in manifest.scopes})
-        await house.record(house.operator(shell.trace).grant(value, reason))
+    Its tenant never changes: what it did is its tenant's.
+    """
+    reason = shell.why(why)
+    if not (roles or no_roles or groups or no_groups or tags or no_tags or owner or rate):
+        stop("say what to change")
+
+    async def work(house: House) -> Talent:
+        old = house.authority.talent(house.talent_named(name))
+        members = {
+            **{member: getattr(old, member) for member in type(old).model_fields},
+            "roles": _changed("role", old.roles, roles, no_roles),
+            "groups": _changed("group", old.groups, groups, no_groups),
+            "tags": _changed("tag", old.tags, tags, no_tags),
+        }
+        if owner is not None:
+            members["owner"] = _owner(house, owner, old.tenant)
+        if rate is not None:
+            members["rate"] = None if rate == "none" else _rate(rate)
+        value = _talent(**members)
+        await house.record(house.operator(shell.trace).talent(value, reason))
         return value
 
-    _granted(shell, operating(shell, work), "granted")
-
-
-@talent.add_command
-@command("revoke", short_help="Take back a grant, or the talent itself.")
-@_NAME
-@click.option("--capability", metavar="CAPABILITY", help="Take back this grant only.")
-@click.option("--on", "target", metavar="TARGET", help="Where the grant is, if there is more than one target.")
-@changing
-def revoke(shell: Shell, name: str, capability: str | None, target: str | None, why: str | None) -> None:
-    """Take back a grant, also one on a target that is gone; without --capability, revoke the talent for good."""
-    reason = shell.why(why)
-    if capability is None:
-
-        async def end(house: House) -> Talent:
-            value = house.authority.talent(house.talent_named(name))
-            await house.record(house.operator(shell.trace).talent(value, reason, "revoked"))
-            return value
-
-        ended = operating(shell, end)
-        shell.result(
-            {"talent": ended.as_json(), "change": "revoked"},
-            lambda console: console.print(
-                f"talent {ended.id} revoked; what it has under way stops before its next write"
-            ),
-        )
-        return
-
-    async def take_back(house: House) -> Grant:
-        value = _held(house, name, capability, target)
-        await house.record(house.operator(shell.trace).grant(value, reason, "revoked"))
-        return value
-
-    _granted(shell, operating(shell, take_back), "revoked")
+    _done(shell, operating(shell, work), "set")
 
 
 @talent.add_command
 @command("list", short_help="All talents and what they may do.")
-def list_(shell: Shell) -> None:
-    """List the talents with their roles and grants."""
+@click.option("--tenant", metavar="TENANT", help="Only those of this tenant.")
+@click.option("--group", metavar="GROUP", help="Only those of this group.")
+def list_(shell: Shell, tenant: str | None, group: str | None) -> None:
+    """List the talents with their roles and grants. A grant that has ended is marked."""
+    rows = look(shell, lambda house: list_json(house, tenant, group))
+    shell.result({"talents": rows}, lambda console: show_list(console, rows))
 
-    def find(house: House) -> list[dict[str, Any]]:
-        grants = [value for _, value in house.authority.scan("grant")]
-        return [
-            {**value, "grants": [one for one in grants if one["talent"] == name]}
-            for name, value in house.authority.scan("talent")
-        ]
 
-    rows = look(shell, find)
-
-    def render(console: Console) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("talent", "roles", "may do")
-        for row in rows:
-            grants = [
-                f"{visible(one['capability'].rpartition('/')[2])} on {visible(one['target'])}{_only(one)}"
-                for one in row["grants"]
-            ]
-            may = "revoked" if row["revoked"] else "\n".join(grants) or "nothing yet"
-            table.add_row(Text(visible(row["id"])), Text(", ".join(row.get("roles", ()))), Text(may))
-        console.print(table if rows else "no talents")
-
-    shell.result({"talents": rows}, render)
+@talent.add_command
+@command("show", short_help="All about one talent: roles with those included, groups, grants, key, whose it is.")
+@click.argument("name", metavar="TALENT")
+def show(shell: Shell, name: str) -> None:
+    """Show what a talent is and may do, and by which grants: its own and its groups'."""
+    found = look(shell, lambda house: show_json(house, name))
+    shell.result(found, lambda console: show_talent(console, found))
 
 
 def _talent(**members: Any) -> Talent:
@@ -190,58 +181,41 @@ def _talent(**members: Any) -> Talent:
         raise FabricError(Code.NAME_INVALID, f"{where}: {first['msg']}") from None
 
 
-def _grant(house: House, name: str, capability: str, target: str | None, scopes: tuple[str, ...]) -> Grant:
+def _owner(house: House, name: str, tenant: str) -> str:
+    """The owner's id. Raises IF_ERR_TALENT_UNKNOWN also for one of another tenant."""
+    owner = house.authority.talent(house.talent_named(name))
+    if owner.tenant != tenant:
+        raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {owner.id} in the tenant {tenant}")
+    return owner.id
+
+
+def _once(given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(given))
+
+
+def _changed(what: str, old: tuple[str, ...], more: tuple[str, ...], less: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises IF_ERR_NAME_INVALID for one to be dropped that is not there."""
+    for name in less:
+        if name not in old:
+            known = ", ".join(old) or "none"
+            raise FabricError(Code.NAME_INVALID, f"it has no {what} {name[:40]!r}; it has {known}")
+    return tuple(name for name in dict.fromkeys((*old, *more)) if name not in less)
+
+
+def _rate(text: str) -> Rate:
+    """The rate of 2, 0.5 or 2:10 (asks a second, and at once). Raises IF_ERR_USAGE."""
     from pydantic import ValidationError
 
-    from infrafabric.kernel.words.names import capability_id
-    from infrafabric.kernel.words.things import Grant
+    from infrafabric.kernel.words.things import Rate
 
-    who = house.authority.talent(house.talent_named(name))
-    what = capability_id(capability)
-    where = house.authority.target_for(what, target, who.tenant)
+    rps, _, burst = text.partition(":")
     try:
-        return Grant(talent=who.id, capability=what, target=where.name, tenant=who.tenant, scopes=scopes)
-    except ValidationError:
-        raise FabricError(Code.NAME_INVALID, "a scope looks like studio:control") from None
+        return Rate(rps=float(rps), burst=int(burst) if burst else max(1, round(float(rps))))
+    except (ValueError, OverflowError, ValidationError):
+        said = f"--rate: {text[:40]!r} is no rate; one is 2 (asks a second) or 2:10 (and 10 at once)"
+        raise FabricError(Code.USAGE, said) from None
 
 
-def _check_scopes(value: Grant, known: set[str]) -> None:
-    """Raises IF_ERR_SCOPE_UNKNOWN where the grant names a scope that no installed manifest asks for."""
-    for scope in value.scopes:
-        if scope not in known:
-            names = ", ".join(sorted(known)) or "none"
-            message = f"{value.capability} asks for no scope {scope}; its scopes: {names}"
-            raise FabricError(Code.SCOPE_UNKNOWN, message)
-
-
-def _held(house: House, name: str, capability: str, target: str | None) -> Grant:
-    """The grant that stands, whether or not its target still does.
-
-    Raises IF_ERR_NOT_GRANTED, IF_ERR_TARGET_AMBIGUOUS.
-    """
-    from infrafabric.kernel.words.names import capability_id
-    from infrafabric.kernel.words.things import Grant
-
-    who, what = house.talent_named(name), capability_id(capability)
-    grants = [Grant.model_validate(value) for _, value in house.authority.scan("grant", f"{who} {what} ")]
-    found = [grant for grant in grants if target is None or grant.target == target]
-    if not found:
-        where = f" on {visible(target, 100)}" if target is not None else ""
-        raise FabricError(Code.NOT_GRANTED, f"{who} holds no grant of {what}{where}")
-    if len(found) > 1:
-        places = ", ".join(grant.target for grant in found)
-        raise FabricError(Code.TARGET_AMBIGUOUS, f"{who} holds grants of {what} on {places}")
-    return found[0]
-
-
-def _only(grant: Mapping[str, Any]) -> str:
-    scopes = grant.get("scopes", ())
-    return f" only for {', '.join(map(visible, scopes))}" if scopes else ""
-
-
-def _granted(shell: Shell, value: Grant, what: str) -> None:
-    short = value.capability.rpartition("/")[2]
-    shell.result(
-        {"grant": value.as_json(), "change": what},
-        lambda console: console.print(f"{what}: {value.talent} {short} on {value.target}"),
-    )
+def _done(shell: Shell, value: Talent, what: str) -> None:
+    shape = {"talent": value.as_json(), "change": what}
+    shell.result(shape, lambda console: console.print(f"talent {value.id} {what}"))

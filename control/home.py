@@ -8,6 +8,7 @@
       keys/               private keys, a file each
       vault/              secrets, one age-format file
       trust/              the trust sets, a file a version; the log says which one holds
+      policies/           working copy of the policies; `ifctl policy load` takes them into force
       bundles/            signed bundles by digest
       components/         Python components that ran here, by digest, to replay on
       witness/            log.db, and slots: the latest checkpoints outside the database
@@ -39,7 +40,7 @@ __all__ = ["FORMAT", "MIGRATIONS", "Home", "Kind", "chosen_home", "write_atomica
 Kind = Literal["development", "production"]
 
 FORMAT = 1
-FOLDERS = ("keys", "vault", "trust", "bundles", "components", "witness", "cache", "crash")
+FOLDERS = ("keys", "vault", "trust", "policies", "bundles", "components", "witness", "cache", "crash")
 
 MIGRATIONS: Mapping[int, Callable[[Path], None]] = {}
 """From version n to n + 1, each run once under the home's lock, before anything else is opened."""
@@ -94,6 +95,11 @@ class Home:
     @property
     def trust(self) -> Path:
         return self.root / "trust"
+
+    @property
+    def policies(self) -> Path:
+        """The working copy of the policies; those in force are in the log."""
+        return self.root / "policies"
 
     @property
     def bundles(self) -> Path:

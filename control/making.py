@@ -22,6 +22,7 @@ from infrafabric.keys.keyfile import Protection
 from infrafabric.keys.keystore import Keystore
 from infrafabric.keys.passphrase import Passphrase
 from infrafabric.keys.vault import Vault
+from infrafabric.policy.files import digest_of, shipped
 from infrafabric.registry.trust import Seen, load, sign_trust
 from infrafabric.registry.trust_edit import first
 from infrafabric.witness.note import Verifier, check_name
@@ -84,12 +85,16 @@ async def make_home(
             talent=OPERATOR, trace=trace, version=1, digest=trusted.digest, why=why, change="the first trust set"
         )
         operator = Operator(keys["operator"], origin, trace)
+        policies = shipped()
+        for name, text in policies.items():
+            (home.policies / name).write_text(text, encoding="utf-8", newline="\n")
         log = await open_log(home, Settings(), keys["log"], vault.pseudonym_key)
         try:
             await log.append(
                 Entry(EntryKind.ORIGIN_OPENED, opened, actor=OPERATOR),
                 Entry(EntryKind.TRUST_CHANGED, change, actor=OPERATOR),
                 operator.talent(Talent(id=OPERATOR, roles=("operator",), key=str(keys[OPERATOR_PERSON].public)), why),
+                operator.policy(digest_of(policies), policies, why),
             )
         finally:
             await log.close()

@@ -1,8 +1,9 @@
-"""What an operator changes, as signed entries: targets, talents, grants, roles and budgets."""
+"""What an operator changes, as signed entries: targets, talents, grants, roles, budgets and policies."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -12,6 +13,7 @@ from infrafabric.kernel.words.entries import (
     BudgetChanged,
     GrantChanged,
     Kind,
+    PolicyChanged,
     RoleChanged,
     Signed,
     TalentChanged,
@@ -66,6 +68,11 @@ class Operator:
         """`value` as a whole replaces what stood under its key; what was used of it stays used."""
         body = BudgetChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
         return self._signed(Kind.BUDGET_CHANGED, body)
+
+    def policy(self, digest: str, files: Mapping[str, str], why: str) -> Entry:
+        """`files` as a whole are the policies in force from now on. They were checked before."""
+        body = PolicyChanged(digest=digest, files=dict(files), why=why, signature="", **self._common)
+        return self._signed(Kind.POLICY_CHANGED, body)
 
     @property
     def _common(self) -> dict[str, str]:

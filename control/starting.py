@@ -34,8 +34,8 @@ from infrafabric.keys.signing import SigningKey
 from infrafabric.policy.approvals import PeopleApprovals
 from infrafabric.policy.breakers import BreakerLimits, TargetBreakers
 from infrafabric.policy.budgets import Ledger
+from infrafabric.policy.cedar_guard import CedarGuard
 from infrafabric.policy.governor import GovernorLimits, RateGovernor
-from infrafabric.policy.guard import GrantGuard
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
@@ -62,7 +62,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     await stack.enter_async_context(noting(house.home.root, tuple(drivers.values()), house.target_names))
     parts = Parts(
         registry=house.registry,
-        guard=GrantGuard(house.authority, house.clock),
+        guard=CedarGuard(house.authority, house.clock),
         governor=RateGovernor(governor_limits(house.settings)),
         approvals=PeopleApprovals(house.authority, partial(source_of, house.log)),
         budgets=Ledger(house.log.facts, house.authority, warn_percent=house.settings.governor.budget_warn_percent),

@@ -106,6 +106,10 @@ class Policies:
             errors = ("Cedar came to no decision",)
         return frozenset(answer.diagnostics.reasons), errors
 
+    def hazards(self) -> set[str]:
+        """The hazards that the policies speak of by name."""
+        return {hazard for rule in self.rules.values() for hazard in rule.hazards()}
+
     def _set(self, asking: Asking) -> cedarpy.PolicySet:
         """The policies whose scope may leave the request in. Askings with the same ones share a set."""
         import cedarpy

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -81,6 +81,26 @@ class Rule:
             and _in_scope(self.policy["principal"], asking.ancestry(request["principal"]))
             and _in_scope(self.policy["resource"], asking.ancestry(request["resource"]))
         )
+
+    def hazards(self) -> set[str]:
+        """The words that the conditions look for in `context.hazards`."""
+        return set(_looked_for(self.policy["conditions"]))
+
+
+def _looked_for(node: Any) -> Iterator[str]:
+    """Literals of `context.hazards.contains(…)`, `containsAny([…])`, `containsAll([…])`, anywhere in a condition."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _looked_for(item)
+    elif isinstance(node, dict):
+        for name, inner in node.items():
+            if name in ("contains", "containsAny", "containsAll") and inner.get("left") == _HAZARDS:
+                items = inner["right"].get("Set", [inner["right"]])
+                yield from (item["Value"] for item in items if isinstance(item.get("Value"), str))
+            yield from _looked_for(inner)
+
+
+_HAZARDS = {".": {"left": {"Var": "context"}, "attr": "hazards"}}
 
 
 def _in_scope(scope: Mapping[str, Any], ancestry: Set[tuple[str, str]]) -> bool:

@@ -1,0 +1,71 @@
+"""The policies in force: which they are, how the working copy differs, and taking a new set into force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.policy.cedar import Policies, load_policies
+from infrafabric.policy.files import digest_of, read_folder, shipped
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = ["differences", "doubtful_hazards", "in_force", "take", "working_copy"]
+
+
+def in_force(house: House) -> dict[str, str]:
+    """The files of the policies in force, by name; empty where there are none that an operator signed."""
+    content = house.authority.get("policy", "set")
+    return dict(content["files"]) if content is not None else {}
+
+
+def working_copy(house: House, folder: Path | None = None) -> dict[str, str]:
+    """The policy files of `folder`, else of the home. Raises IF_ERR_FILE_UNREADABLE, IF_ERR_POLICY_INVALID."""
+    return read_folder(folder if folder is not None else house.home.policies)
+
+
+def differences(files: Mapping[str, str], force: Mapping[str, str]) -> dict[str, str]:
+    """By file name, how `files` differ from those in force: `added`, `changed`, `removed`."""
+    found = {}
+    for name in sorted({*files, *force}):
+        if name not in force:
+            found[name] = "added"
+        elif name not in files:
+            found[name] = "removed"
+        elif files[name] != force[name]:
+            found[name] = "changed"
+    return found
+
+
+async def take(house: House, files: Mapping[str, str], why: str, trace: str) -> Policies:
+    """Take a set into force, signed by the operator, once it is found valid.
+
+    Raises IF_ERR_POLICY_INVALID, and what `House.operator` raises; the former set then stays. IF_ERR_EXISTS where the
+    very same files are in force already.
+    """
+    policies = load_policies(files)
+    if dict(files) == in_force(house):
+        raise FabricError(Code.EXISTS, "these very policies are in force already")
+    await house.record(house.operator(trace).policy(digest_of(files), files, why))
+    return policies
+
+
+def doubtful_hazards(house: House, policies: Policies) -> dict[str, str]:
+    """Hazards that policies speak of and nobody declares, each with the declared one that it is nearly spelt like.
+
+    Declared is what installed manifests, the home's targets and the shipped policies say.
+    """
+    known = load_policies(shipped()).hazards()
+    for manifest in house.manifests():
+        known.update(hazard for effect in manifest.effects.values() for hazard in effect.hazards)
+    for _, target in house.authority.scan("target"):
+        known.update(hazard for hazards in target.get("hazards", {}).values() for hazard in hazards)
+    found = {}
+    for word in sorted(policies.hazards() - known):
+        if near := get_close_matches(word, sorted(known), 1, 0.8):
+            found[word] = near[0]
+    return found

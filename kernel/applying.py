@@ -6,8 +6,9 @@ cancelled. The guest's own `apply`, where it has one, only orders, waits and sto
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.clock import moment
@@ -15,17 +16,17 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.granting import grant_keys
 from infrafabric.kernel.hearing import pause
 from infrafabric.kernel.parts import Journey, provider_key, to_the_end
-from infrafabric.kernel.planning import Planned, Reader, refuse_secrets
+from infrafabric.kernel.planning import Planned, Reader, plan, refuse_secrets, same_change
 from infrafabric.kernel.ports import DriverCall, Signals
 from infrafabric.kernel.results import resolve
+from infrafabric.kernel.retrying import Repeats, Result, told_by
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.entries import EffectIntended, EffectObserved, GuestRun, Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Change
+from infrafabric.kernel.words.policy import Retry
 
-__all__ = ["Applied", "Result", "apply", "halted_by", "observe", "recheck"]
-
-Result = Literal["answered", "failed", "not_sent", "unknown"]
+__all__ = ["Applied", "Sent", "apply", "halted_by", "observe", "recheck"]
 
 
 class Applied:
@@ -37,6 +38,8 @@ class Applied:
         self.answers: dict[str, Mapping[str, Any]] = {}
         self.error: FabricError | None = None
         """What ended the apply before its end."""
+        self.retries: dict[str, Retry] = {}
+        """By change id, where writes stand that were tried more than once."""
         self.run: GuestRun | None = None
         """The guest's apply, where it has one; as far as it came where it ended early."""
 
@@ -160,7 +163,7 @@ class _Performer:
         self._asked.add(change.id)
         if self._journey.ask.purpose == "dry_run":
             return {"ok": {}}
-        return await to_the_end(self._write(change))
+        return await self._write(change)
 
     async def _write(self, change: Change) -> dict[str, Any]:
         journey = self._journey
@@ -168,22 +171,18 @@ class _Performer:
         args = resolve(journey.capability.manifest, change.args, self._done, self._applied.answers)
         refuse_secrets(journey, args, f"{change.id}")
         call = journey.call(change.effect, args, change.id)
-        intended = EffectIntended(
-            **journey.common,
-            change=change.id,
-            effect=change.effect,
-            request=self._request(change, args, call),
-            provider_key=provider_key(journey.action, change.id) if call.provider_key else "",
+        request = self._request(change, args, call)
+        repeats = Repeats.of(
+            journey.effect(change.effect), journey.capability.manifest.limits, journey.parts.limits.retry_s
         )
-        await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
-        # Until an answer is on record nobody knows, whatever happens to this process or to the log.
-        self._applied.results[change.id] = "unknown"
-        journey.passes(Station.INTENDED)
-        observed, error = await self._send(call, change)
-        await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
-        self._applied.results[change.id] = observed.result
-        journey.passes(Station.OBSERVED)
-        if error is not None and observed.result != "failed":
+        began = journey.parts.monotonic()
+        while True:
+            sent, wait = await to_the_end(self._attempt(change, call, request, repeats, began))
+            if wait is None or not await self._again(change, repeats, wait, began):
+                break
+            repeats.attempt += 1
+        observed, error = sent.observed, sent.error
+        if error is not None and self._applied.results[change.id] != "failed":
             raise error
         self._done[change.id] = change
         value = dict(observed.answer or {})
@@ -192,18 +191,80 @@ class _Performer:
             return {"error": {"code": error.code.value, "message": error.message, "value": value}}
         return {"ok": value}
 
+    async def _attempt(
+        self, change: Change, call: DriverCall, request: str, repeats: Repeats, began: float
+    ) -> tuple[Sent, float | None]:
+        """Send a write once, under its two entries; with it, the seconds until it is to be sent again."""
+        journey, applied = self._journey, self._applied
+        intended = EffectIntended(
+            **journey.common,
+            change=change.id,
+            effect=change.effect,
+            request=request,
+            attempt=repeats.attempt,
+            provider_key=provider_key(journey.action, change.id) if call.provider_key else "",
+            retry=repeats.envelope(),
+        )
+        await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
+        # Until an answer is on record nobody knows, whatever happens to this process or to the log.
+        before = applied.results.get(change.id)
+        applied.results[change.id] = "unknown"
+        journey.passes(Station.INTENDED)
+        sent = await self._send(call, change, repeats.attempt)
+        spent = journey.parts.monotonic() - began
+        wait = repeats.wait(sent.error, later=sent.later, spent_s=spent, chance=random.random())  # noqa: S311
+        retry = repeats.envelope(wait, journey.parts.now())
+        observed = sent.observed.model_copy(update={"retry": retry})
+        await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
+        applied.results[change.id] = told_by(before, observed.result)
+        if retry is not None:
+            applied.retries[change.id] = retry
+        journey.passes(Station.OBSERVED)
+        return sent, wait
+
+    async def _again(self, change: Change, repeats: Repeats, wait: float, began: float) -> bool:
+        """Let the pause pass; whether the write is still to be sent. Raises where it no longer may be.
+
+        A state is looked at first: it may have taken the write and not said so, or another hand may have moved it.
+        """
+        journey, pause_s = self._journey, wait
+        while True:
+            await journey.halt.rest(pause_s)
+            recheck(journey)
+            if journey.capability.manifest.kind is CapabilityKind.EVENT:
+                return True
+            try:
+                seen = await plan(journey)
+            except FabricError as error:
+                spent = journey.parts.monotonic() - began
+                longer = repeats.wait(error, later=False, spent_s=spent, chance=random.random())  # noqa: S311
+            else:
+                recheck(journey)
+                return self._still_wanted(change, seen)
+            if longer is None:
+                return False
+            pause_s = longer
+
+    def _still_wanted(self, change: Change, seen: Planned) -> bool:
+        """Whether a state still asks for the change, from where it was to be made. An undo is sent again only where the
+        adapter sees exactly what it saw when the undo was planned."""
+        if self._journey.ask.purpose == "undo":
+            before = self._planned.run
+            return before is not None and seen.run is not None and before.result == seen.run.result
+        return any(same_change(change, other) for other in seen.plan.changes)
+
     def _request(self, change: Change, args: Mapping[str, Any], call: DriverCall) -> str:
         """The request in one line: the plan's, unless results of earlier changes have come into it since."""
         if args == change.args:
             return self._planned.requests[self._planned.plan.changes.index(change)]
         return self._journey.driver.describe(call)
 
-    async def _send(self, call: DriverCall, change: Change) -> tuple[EffectObserved, FabricError | None]:
+    async def _send(self, call: DriverCall, change: Change, attempt: int) -> Sent:
         try:
             recheck(self._journey)  # what was withdrawn while the intention was written is withdrawn
         except FabricError as error:
-            return not_sent(self._journey, change, error), error
-        return await observe(self._journey, call, change)
+            return Sent(not_sent(self._journey, change, error, attempt), error)
+        return await observe(self._journey, call, change, attempt)
 
     async def _wait(self, seconds: object, signals: Signals | None) -> dict[str, Any]:
         """Let time pass, or less where `signals` tell of a change: the answer then says how much."""
@@ -226,12 +287,20 @@ class _Performer:
         return {"ok": {"passed_s": passed}}
 
 
-async def observe(
-    journey: Journey, call: DriverCall, change: Change, attempt: int = 1
-) -> tuple[EffectObserved, FabricError | None]:
+class Sent(NamedTuple):
+    """What is known of one attempt at a write."""
+
+    observed: EffectObserved
+    error: FabricError | None = None
+    later: bool = False
+    """Whether the target asked for patience."""
+
+
+async def observe(journey: Journey, call: DriverCall, change: Change, attempt: int = 1) -> Sent:
     """Call the driver once and say what is known of the write afterwards; never raises for what the driver does."""
     started = journey.parts.monotonic()
     error: FabricError | None = None
+    later = False
     value: dict[str, Any] | None = None
     result: Result = "answered"
     try:
@@ -241,7 +310,9 @@ async def observe(
             # A state can be looked at; of an event an inconclusive no leaves open whether it happened.
             known = answer.conclusive or journey.capability.manifest.kind is CapabilityKind.STATE
             result = "failed" if known else "unknown"
-            error = FabricError(Code.TARGET_STATUS, answer.problem or "the target said no")
+            later = answer.later
+            said = answer.problem or "the target said no"
+            error = FabricError(Code.TARGET_STATUS, said, retry_after=answer.retry_after)
     except FabricError as raised:
         error = raised
         result = "not_sent" if raised.code in _NOTHING_SENT else "unknown"
@@ -261,10 +332,10 @@ async def observe(
         attempt=attempt,
         elapsed_us=round((journey.parts.monotonic() - started) * 1e6),
     )
-    return observed, error
+    return Sent(observed, error, later)
 
 
-def not_sent(journey: Journey, change: Change, error: FabricError) -> EffectObserved:
+def not_sent(journey: Journey, change: Change, error: FabricError, attempt: int = 1) -> EffectObserved:
     """That a write which was on record as intended was not sent after all."""
     return EffectObserved(
         **journey.common,
@@ -273,6 +344,7 @@ def not_sent(journey: Journey, change: Change, error: FabricError) -> EffectObse
         result="not_sent",
         code=error.code.value,
         message=error.message,
+        attempt=attempt,
     )
 
 

@@ -11,7 +11,7 @@ from infrafabric.kernel.ports import Purpose
 from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan
-from infrafabric.kernel.words.policy import Pending
+from infrafabric.kernel.words.policy import Pending, Retry
 
 __all__ = ["Ask", "Purpose", "Report"]
 
@@ -64,4 +64,6 @@ class Report:
     warnings: tuple[str, ...] = ()
     """What runs low: budgets."""
     remains: Plan | None = None
+    retries: Mapping[str, Retry] = field(default_factory=dict)
+    """By change id, where writes stand that were tried more than once."""
     receipt: bytes | None = None

@@ -84,6 +84,7 @@ async def close(journey: Journey, planned: Planned, decided: Decided, applied: A
         context_digest=decided.context_digest,
         warnings=decided.warnings,
         remains=verified.remains,
+        retries=dict(applied.retries),
         receipt=await journey.parts.log.receipt(journey.action),
     )
 

@@ -9,8 +9,10 @@ from typing import Any
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Asked, Sourced
+from infrafabric.kernel.retrying import told_by
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Change, Outcome, Plan
+from infrafabric.kernel.words.policy import Retry
 
 __all__ = ["History"]
 
@@ -30,8 +32,13 @@ class History:
     refused: e.ActionRefused | None = None
     closed: e.ActionClosed | None = None
     intended: dict[str, e.EffectIntended] = field(default_factory=dict)
-    """By change id, in the order in which they were sent."""
+    """By change id, in the order in which they were first sent; the last attempt of each."""
     observed: dict[str, e.EffectObserved] = field(default_factory=dict)
+    """By change id; of several attempts the one that tells most, see `retrying.told_by`."""
+    unanswered: dict[str, int] = field(default_factory=dict)
+    """By change id, the attempt that was intended and never observed."""
+    retries: dict[str, Retry] = field(default_factory=dict)
+    """By change id, where writes stand that were tried more than once."""
     approvals: list[e.ApprovalGiven] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
 
@@ -68,10 +75,20 @@ class History:
                 self.closed = body
             case e.EffectIntended():
                 self.intended[body.change] = body
+                self.unanswered[body.change] = body.attempt
             case e.EffectObserved():
-                self.observed[body.change] = body
+                self.saw(body)
             case _:
                 pass
+
+    def saw(self, body: e.EffectObserved) -> None:
+        """Take what came back from a write; of several attempts the one stands that tells most."""
+        self.unanswered.pop(body.change, None)
+        before = self.observed.get(body.change)
+        if before is None or told_by(before.result, body.result) == body.result:
+            self.observed[body.change] = body
+        if body.retry is not None:
+            self.retries[body.change] = body.retry
 
     @property
     def plan(self) -> Plan:
@@ -139,16 +156,17 @@ class History:
 
     @property
     def doubtful(self) -> list[str]:
-        """Changes that were intended and never observed."""
-        return [change for change in self.intended if change not in self.observed]
+        """Changes of which an attempt was intended and never observed."""
+        return [change for change in self.intended if change in self.unanswered]
 
     @property
     def uncertain(self) -> list[str]:
         """Changes of which neither an answer nor the world says whether they were made."""
         if self.closed is not None and self.closed.outcome in _SEEN:
             return []
+        doubtful = self.doubtful
         unknown = [name for name, body in self.observed.items() if body.result == "unknown"]
-        return [*self.doubtful, *unknown]
+        return [*doubtful, *(name for name in unknown if name not in doubtful)]
 
     @property
     def done(self) -> list[Change]:
@@ -196,5 +214,6 @@ class History:
             context_digest=planned.context_digest if planned else "",
             pending=decided.pending if self.waiting and decided else None,
             remains=self.closed.remains if self.closed else None,
+            retries=dict(self.retries),
             receipt=receipt,
         )

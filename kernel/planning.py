@@ -28,6 +28,7 @@ __all__ = [
     "hazards_of",
     "plan",
     "records_of",
+    "same_change",
     "spending_of",
 ]
 
@@ -156,6 +157,16 @@ def digest_context(journey: Journey, planned: Planned, decision: Decision) -> st
 def records_of(journey: Journey, decision: Decision) -> tuple[str, ...]:
     """Digests of the records that allowed the action, in order."""
     return tuple(sorted({*journey.records, *journey.capability.records, *decision.records}))
+
+
+def same_change(one: Change, other: Change) -> bool:
+    """Whether two changes of different plans would do the same from the same state."""
+    return (one.effect, dict(one.args), one.before, one.after) == (
+        other.effect,
+        dict(other.args),
+        other.before,
+        other.after,
+    )
 
 
 _MOST = 2**53 - 1

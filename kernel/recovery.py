@@ -119,7 +119,7 @@ async def _look(journey: Journey, history: History) -> Verified:
     """Observe a state by planning for its intent."""
     interrupted = FabricError(Code.INTERRUPTED, "the kernel stopped before all changes were made")
     settle = max(journey.effect(body.effect).settle_s for body in history.intended.values())
-    whole = len(history.observed) == len(history.plan.changes)
+    whole = len(history.observed) == len(history.plan.changes) and not history.doubtful
     return await verify_state(journey, history.plan, settle, None if whole else interrupted, unknown=True)
 
 
@@ -128,19 +128,23 @@ async def _ask(journey: Journey, history: History, now: datetime) -> Verified:
     applied = Applied()
     applied.results = {name: body.result for name, body in history.observed.items()}
     undoing = journey.ask.purpose == "undo"
-    if not history.doubtful:
+    if not history.uncertain:
         return verify_event(history.plan, applied, undoing=undoing)
-    name = history.doubtful[0]
+    name = history.uncertain[0]
     change, intended = history.plan.change(name), history.intended[name]
     assert change is not None
     effect = journey.effect(change.effect)
     done = Verified(Outcome.UNDONE if undoing else Outcome.DONE)
     if effect.lookup is not None and await _found(journey, effect.lookup, dict(change.args), intended.provider_key):
         return done
-    at = journey.parts.log.facts.get("doubt", f"{history.action} {name}")
+    # Between two attempts nothing is unanswered; the action's state then dates from the last one.
+    facts = journey.parts.log.facts
+    at = facts.get("doubt", f"{history.action} {name}") or facts.get("state", history.action)
     if effect.provider_key is not None and intended.provider_key and at is not None:
         age = (now - datetime.fromisoformat(at["at"])).total_seconds()
-        if 0 <= age < effect.provider_key.window_s:
+        # The provider counts from the first attempt, which was so much earlier at most.
+        earlier = journey.parts.limits.retry_s if intended.attempt > 1 else 0.0
+        if 0 <= age < effect.provider_key.window_s - earlier:
             return await _send_again(journey, history, change, done)
         key = f"the {effect.provider_key.window_s:g} s are over in which its provider key is honoured"
     else:
@@ -167,12 +171,13 @@ async def _send_again(journey: Journey, history: History, change: Change, done: 
     if decision.verdict is not Verdict.SHARE:
         return _doubt(f"{change.id} is not sent again: today's grants answer {decision.verdict.value}")
     call = journey.call(change.effect, change.args, change.id)
-    again = history.intended[change.id].model_copy(update={"attempt": 2})
+    attempt = history.intended[change.id].attempt + 1
+    again = history.intended[change.id].model_copy(update={"attempt": attempt, "retry": None})
     await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, again))
     recheck(journey)
-    observed, error = await observe(journey, call, change, attempt=2)
+    observed, error, _ = await observe(journey, call, change, attempt)
     await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
-    history.observed[change.id] = observed
+    history.saw(observed)
     if observed.result == "answered":
         return done
     return Verified(Outcome.FAILED if observed.result == "failed" else Outcome.IN_DOUBT, error)
@@ -204,6 +209,7 @@ def _seen(journey: Journey, history: History, change: str) -> e.EffectObserved:
         result="unknown",
         code=Code.INTERRUPTED.value,
         message="the kernel stopped before the answer was recorded; observed afterwards",
+        attempt=history.intended[change].attempt,
     )
 
 

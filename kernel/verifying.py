@@ -10,7 +10,7 @@ from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hearing import pause
 from infrafabric.kernel.parts import Journey
-from infrafabric.kernel.planning import Planned, plan
+from infrafabric.kernel.planning import Planned, plan, same_change
 from infrafabric.kernel.ports import Signals
 from infrafabric.kernel.results import is_reference
 from infrafabric.kernel.words.entries import GuestRun
@@ -124,16 +124,6 @@ def _elsewhere(made: Plan, remaining: Change) -> bool:
         change for change in made.changes if (change.effect, change.after) == (remaining.effect, remaining.after)
     ]
     return bool(planned) and all(remaining.before not in (change.before, change.after) for change in planned)
-
-
-def same_change(one: Change, other: Change) -> bool:
-    """Whether two changes of different plans would do the same from the same state."""
-    return (one.effect, dict(one.args), one.before, one.after) == (
-        other.effect,
-        dict(other.args),
-        other.before,
-        other.after,
-    )
 
 
 def _not_undone(made: Plan, again: Plan) -> Plan:

@@ -6,6 +6,8 @@ import base64
 import re
 import zlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -13,12 +15,16 @@ from infrafabric.kernel.ports import Redactor
 from infrafabric.transports.http.connection import Head
 from infrafabric.transports.places import show
 
-__all__ = ["Body", "answer_value", "header", "problem"]
+__all__ = ["LATER", "Body", "answer_value", "header", "problem", "retry_after"]
 
 HEADERS = ("content-type", "etag", "last-modified", "location", "retry-after", "link", "x-request-id", "request-id")
 """The headers that guests see; each says something an adapter may need, none carries a session."""
 MAX_HEADER = 1024
 MAX_PROBLEM = 300
+LATER = frozenset({408, 425, 429, 502, 503, 504})
+"""Statuses of a peer that may take the same request later. 500 is not among them: what a system breaks on once, it
+mostly breaks on again."""
+LONGEST_S = 86_400
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([A-Za-z0-9._:-]{1,40})", re.ASCII)
 _CHARSETS = {b"iso-8859-1": "cp1252", b"latin1": "cp1252", b"windows-1252": "cp1252"}
 """Charsets beside UTF-8, by the decoder that the WHATWG encoding standard gives them."""
@@ -118,6 +124,23 @@ def answer_value(head: Head, body: bytes, redactor: Redactor) -> dict[str, Any]:
         value["body"] = base64.b64encode(body).decode("ascii")
         value["encoding"] = "base64"
     return value
+
+
+def retry_after(head: Head, now: datetime) -> float | None:
+    """Seconds until the peer wants to be asked again: its Retry-After (RFC 9110 section 10.2.3), a number or a date.
+
+    None where it does not say so in a form that can be read, or means another day.
+    """
+    said = header(head, b"retry-after").decode("latin-1").strip()
+    if said.isascii() and said.isdigit() and len(said) <= len(str(LONGEST_S)):
+        seconds = float(said)
+    else:
+        try:
+            at = parsedate_to_datetime(said)
+        except ValueError:
+            return None
+        seconds = max(0.0, ((at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return seconds if seconds <= LONGEST_S else None
 
 
 def problem(head: Head, value: Mapping[str, Any], redactor: Redactor) -> str:

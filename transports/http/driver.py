@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.things import AddressClass, Target
 from infrafabric.transports.address import Pin, Pins, Resolver, resolve_name
 from infrafabric.transports.endpoint import Base, Endpoint, compile_base
-from infrafabric.transports.http.answer import Body, answer_value, header, problem
+from infrafabric.transports.http.answer import LATER, Body, answer_value, header, problem, retry_after
 from infrafabric.transports.http.compiler import compile_template
 from infrafabric.transports.http.connection import Connection, Disconnected, Head, Malformed, Pool
 from infrafabric.transports.http.template import Request, Template
@@ -133,6 +134,8 @@ class HttpDriver:
                 ok,
                 said,
                 conclusive=head.status < 500,
+                later=head.status in LATER,
+                retry_after=retry_after(head, datetime.now(UTC)) if head.status in LATER else None,
                 elapsed_ms=(time.perf_counter() - began) * 1000,
             )
         except FabricError as error:

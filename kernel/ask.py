@@ -39,6 +39,8 @@ class Ask:
     """What it rests on, and how sure the talent is of that."""
     evidence: tuple[str, ...] = ()
     """Digests of the claim's evidence that the door was given and hashed itself."""
+    falsify: bool = False
+    """Whether to try to refute the plan before it is applied, or people are asked about it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.plan import Decision, Verdict
 from infrafabric.kernel.words.policy import Pending, Spending
 
-__all__ = ["Decided", "decide", "decide_again", "still_so"]
+__all__ = ["Decided", "ask_guard", "decide", "decide_again", "still_so"]
 
 
 class Decided(NamedTuple):
@@ -38,7 +38,7 @@ async def decide(journey: Journey, planned: Planned) -> Decided:
 
     Raises unless the verdict is SHARE, or people may yet agree. Where nothing is written nobody needs to.
     """
-    decision = _ask_guard(journey, planned)
+    decision = ask_guard(journey, planned)
     digest = digest_context(journey, planned, decision)
     common = journey.common
     refusal = None if decision.verdict in _GOES_ON else denied(journey, decision)
@@ -99,7 +99,7 @@ async def decide_again(journey: Journey, planned: Planned, waited: History) -> D
     Raises IF_ERR_PLAN_STALE, or the refusal where the guard would not even ask any more.
     """
     asked = waited.asked
-    decision = _ask_guard(journey, planned)
+    decision = ask_guard(journey, planned)
     if decision.verdict is Verdict.DENY:
         raise denied(journey, decision)
     digest = digest_context(journey, planned, decision)
@@ -169,7 +169,7 @@ async def _append_reserving(journey: Journey, reserved: Spending | None, *entrie
         raise
 
 
-def _ask_guard(journey: Journey, planned: Planned) -> Decision:
+def ask_guard(journey: Journey, planned: Planned) -> Decision:
     ask = journey.ask
     question = Question(
         journey.talent,
@@ -200,5 +200,5 @@ async def still_so(journey: Journey, planned: Planned, decided: Decided, undoes:
         return
     again = await (plan(journey, planned.seed) if undoes is None else plan_undo(journey, undoes))
     same = again.changes_digest == planned.changes_digest
-    if not same or digest_context(journey, again, _ask_guard(journey, again)) != decided.context_digest:
+    if not same or digest_context(journey, again, ask_guard(journey, again)) != decided.context_digest:
         raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")

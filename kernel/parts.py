@@ -86,6 +86,8 @@ class Parts:
     chassis: Chassis
     limits: KernelLimits = field(default_factory=KernelLimits)
     stations: tuple[OnStation, ...] = ()
+    attempts: Mapping[str, Any] = field(default_factory=dict)
+    """By name, what extensions add to `falsify.attempts.ATTEMPTS`; each is a `falsify.case.Attempt`."""
     questions: Questions = field(default_factory=Questions)
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = field(default_factory=AccountedClock)

@@ -19,6 +19,8 @@ from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.deciding import decide, decide_again, still_so
 from infrafabric.kernel.ending import close, refuse, waiting
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.falsify.attempts import falsify, refutation
+from infrafabric.kernel.falsify.case import Case
 from infrafabric.kernel.hearing import hearing
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Halt, Journey, Parts, to_the_end
@@ -105,6 +107,10 @@ async def _onward(
 
         if ask.expect and planned.changes_digest != ask.expect:
             raise FabricError(Code.PLAN_STALE, f"the plan for {journey.target.name} is no longer the one looked at")
+        if ask.falsify and planned.plan.changes and ask.purpose in ("apply", "undo"):
+            made = await falsify(Case(journey, planned, decided.decision, undoes), ask.why)
+            if (refuted := refutation(made)) is not None:
+                raise refuted
         if decided.pending is not None:
             return waiting(journey, planned, decided)
         if ask.purpose == "plan":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from infrafabric.kernel.words.attempts import Attempted
 from infrafabric.kernel.words.base import LATER, Word
 from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.manifest import Cost
@@ -59,6 +60,8 @@ class Kind(StrEnum):
     ROLE_CHANGED = "role.changed"
     STOP_CHANGED = "stop.changed"
     BREAKER_CHANGED = "breaker.changed"
+    PLAN_FALSIFIED = "plan.falsified"
+    LOG_REKEYED = "log.rekeyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,31 @@ class OriginOpened(Body):
     before: str = ""
     """Origin that this one follows, with the last checkpoint that was seen of it."""
     checkpoint: str = ""
+    ended: Annotated[bool, LATER] = False
+    """The old origin was ended because its key is in other hands: nothing that it signed counts beyond `trusted`."""
+    trusted: Annotated[str, LATER] = ""
+    """The last checkpoint of an ended origin that was kept elsewhere; "" where none was."""
+
+
+class LogRekeyed(Body):
+    """The log's key changes: from `begun` on every checkpoint bears the signatures of both keys, after `finished` that of
+    the new one alone."""
+
+    change: Literal["begun", "finished"]
+    origin: str
+    vkey: str
+    """Verifier key that takes over."""
+    former: str
+    """Verifier key that goes."""
+    until: str
+    """RFC 3339 UTC: the first start after it finishes the change."""
+    why: str
+    operator: str = ""
+    """Public key, base64. "" for an end that came with the date, as the signed beginning said."""
+    signature: str = ""
+    """Ed25519 over `kernel.authority.change_bytes`, base64."""
+    checkpoint: str = ""
+    """At the end: the checkpoint before this entry, which both keys signed."""
 
 
 class ClockConfirmed(Body):
@@ -348,6 +376,16 @@ class ApprovalExpired(Body):
     cause: Literal["time", "displaced"]
 
 
+class PlanFalsified(Body):
+    """Attempts were made to refute a plan before it was applied. The action goes on only where each of them failed."""
+
+    capability: str
+    why: str
+    changes_digest: str
+    """Of the plan that was tried."""
+    attempts: tuple[Attempted, ...]
+
+
 class EffectIntended(Body):
     change: str
     effect: str
@@ -435,6 +473,7 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.BUDGET_CHANGED: BudgetChanged,
     Kind.STOP_CHANGED: StopChanged,
     Kind.BREAKER_CHANGED: BreakerChanged,
+    Kind.PLAN_FALSIFIED: PlanFalsified,
     Kind.ADAPTER_LOADED: AdapterLoaded,
     Kind.ADAPTER_UNLOADED: AdapterUnloaded,
     Kind.ACTION_RECEIVED: ActionReceived,
@@ -450,6 +489,7 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.SECRET_USED: SecretUsed,
     Kind.BODY_ERASED: BodyErased,
     Kind.CLOCK_CONFIRMED: ClockConfirmed,
+    Kind.LOG_REKEYED: LogRekeyed,
     Kind.COUNTER_FLUSHED: CounterFlushed,
 }
 """The model of each kind that this version writes. Kinds without one are reserved by name."""

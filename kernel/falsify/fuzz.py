@@ -1,0 +1,68 @@
+"""Argument fuzz: plan for the intent's neighbours, and see whether one would do something hazardous unsaid."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.falsify.case import Case, Refuted
+from infrafabric.kernel.falsify.neighbours import neighbours
+from infrafabric.kernel.planning import Planned, plan
+
+__all__ = ["argument_fuzz"]
+
+MOST = 12
+"""Neighbours that are planned for: each may read the target."""
+
+_WORDS = frozenset(
+    {
+        "call", "charge", "delete", "dial", "disarm", "erase", "factory", "format", "pay", "purge", "reboot", "refund",
+        "shutdown", "unlock", "wipe",
+    }
+)  # fmt: skip
+"""Words in the name of an effect, or in the request that it makes, for what people must hear of beforehand."""
+_PARTS = re.compile(r"[a-z]+|[A-Z][a-z]*")
+
+
+async def argument_fuzz(case: Case) -> str:
+    """Plan for the intent and its neighbours: whatever deletes, unlocks, calls, pays and the like must say a hazard."""
+    journey = case.journey
+    if case.undoes is not None:
+        return "an undo has the intent of what it takes back, and no neighbours"
+    _check(case.planned, "the plan")
+    planned = refused = 0
+    for intent in neighbours(journey.capability.manifest.intent, journey.ask.intent, MOST):
+        beside = replace(journey, ask=replace(journey.ask, intent=intent, purpose="plan"), watcher=None)
+        try:
+            made = await plan(beside, case.planned.seed)
+        except FabricError as error:
+            if error.code in _WORLD:
+                raise
+            refused += 1
+            continue
+        planned += 1
+        _check(made, f"a neighbour, {_short(intent)},")
+    return f"{planned} neighbours planned, {refused} refused; none does anything hazardous without saying so"
+
+
+_WORLD = frozenset(
+    {Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.TARGET_LOST, Code.BREAKER_OPEN, Code.TARGET_AUTH}
+)
+
+
+def _check(planned: Planned, what: str) -> None:
+    if planned.hazards:
+        return
+    for change, request in zip(planned.plan.changes, planned.requests, strict=True):
+        found = {part.lower() for part in _PARTS.findall(f"{change.effect} {request}")} & _WORDS
+        if request.startswith("DELETE "):
+            found.add("delete")
+        if found:
+            raise Refuted(f"{what} would {min(found)} by {change.effect}, and neither manifest nor plan says a hazard")
+
+
+def _short(intent: object) -> str:
+    text = dumps(intent).decode()
+    return text if len(text) <= 120 else f"{text[:120]}…"

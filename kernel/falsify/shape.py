@@ -1,0 +1,182 @@
+"""Attempts that look at the plan alone: whether it can be taken back, reaches too far, or gives a secret away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infrafabric.kernel.canonical import dumps, loads
+from infrafabric.kernel.errors import FabricError
+from infrafabric.kernel.falsify.case import Case, Refuted
+from infrafabric.kernel.results import is_reference
+from infrafabric.kernel.words.plan import Call, Change
+
+__all__ = ["blast_radius", "secret_scan", "undo"]
+
+
+async def undo(case: Case) -> str:
+    """Hold each inverse against the recorded state: it must alter the same thing back to what stood before.
+
+    An inverse by another effect cannot be judged without the target; its record of before and after is all there is.
+    """
+    changes = case.planned.plan.changes
+    for change in changes:
+        if change.inverse is not None:
+            _check_inverse(change, change.inverse)
+    lasting = [change.id for change in changes if change.inverse is None]
+    if lasting:
+        return f"what has an inverse is restored; {', '.join(lasting)} cannot be undone"
+    return f"undoing all {len(changes)} changes restores what was recorded"
+
+
+def _check_inverse(change: Change, inverse: Call) -> None:
+    if change.before == change.after or inverse.effect != change.effect or change.before is None:
+        return
+    before, after = set(_leaves(change.before)), set(_leaves(change.after))
+    differing = {name for name in change.args if inverse.args.get(name) != change.args[name]}
+    carried = {name for name in change.args if _leaf(change.args[name]) in after - before}
+    if not differing and carried:
+        raise Refuted(f"the inverse of {change.id} does the same once more, so it restores nothing")
+    for name in sorted(differing):
+        given, back = change.args[name], inverse.args.get(name)
+        if is_reference(given) or is_reference(back) or _leaf(given) not in after:
+            continue
+        if _leaf(back) not in before:
+            raise Refuted(
+                f"the inverse of {change.id} sets {name} to {_short(back)}, and before it was {_short(change.before)}"
+            )
+
+
+async def blast_radius(case: Case) -> str:
+    """Compare what the changes touch with what the intent names: siblings of what it names must stay untouched."""
+    named = set(map(str, _leaves(dict(case.journey.ask.intent))))
+    touched = {change.id: sorted(_subjects(change)) for change in case.planned.plan.changes}
+    families = _families(case)
+    hit = {value for values in touched.values() for value in values if value in named}
+    for change, values in touched.items():
+        for value in values:
+            if value in named:
+                continue
+            family = next((one for one in families if value in one and one & named), None)
+            if family is not None:
+                raise Refuted(
+                    f"{change} touches {value!r}, which the intent does not name beside {min(family & named)!r}"
+                )
+    return (
+        f"the changes touch nothing beyond what the intent names ({', '.join(sorted(hit)[:5]) or 'it names nothing'})"
+    )
+
+
+def _subjects(change: Change) -> set[str]:
+    """What a change is about: the texts in its arguments that its inverse has too; all, where that cannot be told.
+
+    Bare numbers are left out: they count too many things at once.
+    """
+    inverse = change.inverse
+    texts = {name: value for name, value in change.args.items() if isinstance(value, str) and not value.isdigit()}
+    if inverse is None or inverse.effect != change.effect:
+        return set(texts.values())
+    return {value for name, value in texts.items() if inverse.args.get(name) == value}
+
+
+def _families(case: Case) -> list[set[str]]:
+    """Names that stand beside each other in what the adapter was answered: members of one object, or the same field of
+    a list's items."""
+    run = case.planned.run
+    found: list[set[str]] = []
+    if run is not None:
+        for answer in run.answers:
+            _gather(_opened(answer), found)
+    return found
+
+
+def _gather(value: Any, found: list[set[str]]) -> None:
+    if isinstance(value, Mapping):
+        if len(value) > 1:
+            found.append(set(map(str, value)))
+        for item in value.values():
+            _gather(item, found)
+    elif isinstance(value, (list, tuple)):
+        items = [item for item in value if isinstance(item, Mapping)]
+        for name in {name for item in items for name in item}:
+            texts = {item[name] for item in items if isinstance(item.get(name), str)}
+            if len(texts) > 1:
+                found.append(texts)
+        texts = {item for item in value if isinstance(item, str)}
+        if len(texts) > 1:
+            found.append(texts)
+        for item in value:
+            _gather(item, found)
+
+
+def _opened(value: Any) -> Any:
+    """An answer with the JSON texts in it read, as http bodies are."""
+    if isinstance(value, Mapping):
+        return {name: _opened(item) for name, item in value.items()}
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return loads(value.encode(), limit=len(value.encode()))
+        except FabricError:
+            return value
+    if isinstance(value, str) and value[:1] == "<":
+        return [{name: text} for name, text in _ATTRIBUTE.findall(value)]
+    return value
+
+
+_ATTRIBUTE = re.compile(r"\b(\w{1,40})=\"([^\"<]{1,200})\"")
+"""Of XML: the values of one attribute stand beside each other."""
+
+
+_LIKE_SECRETS = {
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "an AWS access key": re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
+    "a GitHub token": re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36,}\b"),
+    "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+    "a JSON Web Token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    "an age key": re.compile(r"\bAGE-SECRET-KEY-1[0-9A-Z]{20,}"),
+}
+
+
+async def secret_scan(case: Case) -> str:
+    """Look for secrets in all that the plan would show or send: those that are known here, and what looks like one."""
+    journey, planned = case.journey, case.planned
+    shown = {
+        "the plan": planned.plan.as_json(),
+        "the requests": list(planned.requests),
+        "the intent": dict(journey.ask.intent),
+        "the recorded run": planned.run.as_json() if planned.run is not None else {},
+    }
+    for where, value in shown.items():
+        text = dumps(value).decode()
+        if journey.parts.redactor.found(text):
+            raise Refuted(f"{where} holds a secret's value")
+        for what, pattern in _LIKE_SECRETS.items():
+            if pattern.search(text):
+                raise Refuted(f"{where} holds what looks like {what}")
+    return f"no known secret, and nothing that looks like one, in {', '.join(shown)}"
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The scalars in a value, and the names of its members."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield str(name)
+            yield from _leaves(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield _leaf(value)
+
+
+def _leaf(value: Any) -> Any:
+    """A scalar that can be compared: true is not 1, and 1 and 1.0 are equal."""
+    if isinstance(value, bool):
+        return ("truth", value)
+    return value if isinstance(value, (str, int, float)) else dumps(value).decode()
+
+
+def _short(value: Any) -> str:
+    text = dumps(value).decode()
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -21,6 +21,7 @@ MEMBERS = {
     "target": Lazy(f"{_CLI}.target", "target", "The systems that things are done to."),
     "talent": Lazy(f"{_CLI}.talent", "talent", "Who may do what: people, agents, services and their grants."),
     "role": Lazy(f"{_CLI}.role", "role", "Roles: what they include, and who has them."),
+    "policy": Lazy(f"{_CLI}.policy", "policy", "The policies by which plans are decided."),
     "secret": Lazy(f"{_CLI}.secret", "secret", "Secrets in the vault, by name."),
     "budget": Lazy(f"{_CLI}.budget", "budget", "What talents, capabilities and tenants may spend in a day or a month."),
     "cost": Lazy(f"{_CLI}.cost", "cost", "What the actions cost, summed."),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from infrafabric.kernel.clock import moment
 from infrafabric.kernel.errors import Code, FabricError
@@ -54,7 +54,8 @@ class Offer:
 class Condition:
     """How a target was found last."""
 
-    state: Literal["up", "connecting", "down", "refused"]
+    state: str
+    """`up`, `connecting`, `down` or `refused`, as of `kernel.ports.Health`."""
     detail: str = ""
 
 
@@ -260,4 +261,4 @@ def _health(ground: Ground, manifest: Manifest, target: Target) -> tuple[str, in
     if condition is None:
         return f"nothing is known of how {target.name} is", _HEALTH[""]
     told = f": {condition.detail}" if condition.detail and condition.state != "up" else ""
-    return f"{target.name} was {condition.state}{told}", _HEALTH[condition.state]
+    return f"{target.name} was {condition.state}{told}", _HEALTH.get(condition.state, _HEALTH[""])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infrafabric.control.cli.acted import acted
+from infrafabric.control.cli.claim_options import given_claim, given_evidence
+from infrafabric.control.cli.find import find
 from infrafabric.control.cli.frame import changing, command, traced
 from infrafabric.control.cli.intent_command import (
     A_LOOK,
@@ -40,6 +42,9 @@ def _asks(function: Any) -> Any:
             click.option("--intent", "file", metavar="FILE", help="The intent as a JSON file; - reads stdin."),
             click.option("--hazard", "hazards", metavar="NAME", multiple=True, callback=given_hazards,
                          help="A hazard that you know of."),
+            click.option("--claim", metavar="@FILE", help="What it rests on, as JSON: confidence and evidence."),
+            click.option("--evidence", type=click.Path(path_type=Path), metavar="FILE", multiple=True,
+                         help="A file that the claim names by its hash."),
             click.option("--idempotency-key", metavar="KEY", callback=given_key,
                          help="The same key and intent is done once."),
             click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Write the receipt here."),
@@ -75,6 +80,9 @@ def show(shell: Shell, name: str) -> None:
 
     found = look(shell, lambda house: show_json(house, capability_id(name)))
     shell.result(found, lambda console: show_capability(console, found))
+
+
+capability.add_command(find)
 
 
 @capability.add_command
@@ -202,6 +210,8 @@ def _act(
     receipt: Path | None,
     trace: bool,
     why: str | None,
+    claim: str | None,
+    evidence: tuple[Path, ...],
     expect: str = "",
 ) -> None:
     from infrafabric.kernel.ask import Ask
@@ -212,6 +222,8 @@ def _act(
     reason = shell.why(why) if purpose == "apply" or why is not None else A_LOOK
     intent = given_intent(ctx, shell, settings, file)
     capability = capability_id(name)
+    stated = given_claim(shell, claim)
+    shown = given_evidence(shell, stated, evidence)
     _announce(shell, trace)
 
     async def work(house: House) -> Report:
@@ -226,6 +238,8 @@ def _act(
             trace=shell.trace,
             hazards=hazards,
             expect=expect,
+            claim=stated,
+            evidence=shown,
         )
         return await house.kernel.act(ask, _watcher(shell, trace))
 

@@ -37,13 +37,24 @@ def target() -> None:
 @click.argument("name", metavar="PRODUCT@NAME")
 @click.argument("settings", metavar="NAME=VALUE", nargs=-1)
 @click.option(
-    "--secret", "secrets", metavar="NAME=REFERENCE", multiple=True, help="A secret by reference: vault:, env: or file:."
+    "--secret",
+    "secrets",
+    metavar="NAME=REFERENCE",
+    multiple=True,
+    help="A secret by reference: vault:NAME, env:NAME, file:PATH, …",
 )
 @click.option(
     "--allow-address", "allow", type=click.Choice(CLASSES), multiple=True, help="A special address class to be reached."
 )
 @click.option(
     "--timeout", type=click.FloatRange(0, 600, min_open=True), help="Lower the deadline of a call, in seconds."
+)
+@click.option(
+    "--hazard",
+    "hazards",
+    metavar="EFFECT=NAME",
+    multiple=True,
+    help="A hazard that a write of this effect has here; any=NAME for every write.",
 )
 @click.option("--tenant", default="default", show_default=True, help="Whose it is.")
 @changing
@@ -54,6 +65,7 @@ def add(
     secrets: tuple[str, ...],
     allow: tuple[str, ...],
     timeout: float | None,
+    hazards: tuple[str, ...],
     tenant: str,
     why: str | None,
 ) -> None:
@@ -69,6 +81,7 @@ def add(
         secrets=_references(secrets),
         allow_addresses=allow,
         timeout_s=timeout,
+        hazards=_hazards(hazards),
     )
 
     async def work(house: House) -> None:
@@ -86,7 +99,11 @@ def add(
 @click.argument("name", metavar="PRODUCT@NAME")
 @click.argument("settings", metavar="NAME=VALUE", nargs=-1)
 @click.option(
-    "--secret", "secrets", metavar="NAME=REFERENCE", multiple=True, help="A secret by reference: vault:, env: or file:."
+    "--secret",
+    "secrets",
+    metavar="NAME=REFERENCE",
+    multiple=True,
+    help="A secret by reference: vault:NAME, env:NAME, file:PATH, …",
 )
 @click.option("--unset", metavar="NAME", multiple=True, help="A setting or secret to forget.")
 @click.option(
@@ -102,6 +119,16 @@ def add(
 @click.option(
     "--timeout", type=click.FloatRange(0, 600, min_open=True), help="Lower the deadline of a call, in seconds."
 )
+@click.option(
+    "--hazard",
+    "hazards",
+    metavar="EFFECT=NAME",
+    multiple=True,
+    help="A hazard that a write of this effect has here; any=NAME for every write.",
+)
+@click.option(
+    "--no-hazard", "harmless", metavar="EFFECT", multiple=True, help="An effect without hazards of its own here."
+)
 @changing
 def set_(
     shell: Shell,
@@ -112,12 +139,14 @@ def set_(
     allow: tuple[str, ...],
     deny: tuple[str, ...],
     timeout: float | None,
+    hazards: tuple[str, ...],
+    harmless: tuple[str, ...],
     why: str | None,
 ) -> None:
     """Change some of a target's settings, secret references or address classes; the others stay."""
     reason = shell.why(why)
     new_settings, new_secrets = _pairs(settings), _references(secrets)
-    if not (new_settings or new_secrets or unset or allow or deny or timeout):
+    if not (new_settings or new_secrets or unset or allow or deny or timeout or hazards or harmless):
         stop("say what to change")
 
     async def work(house: House) -> Target:
@@ -132,6 +161,8 @@ def set_(
             secrets={key: item for key, item in {**old.secrets, **new_secrets}.items() if key not in unset},
             allow_addresses=[one for one in dict.fromkeys((*old.allow_addresses, *allow)) if one not in deny],
             timeout_s=timeout if timeout is not None else old.timeout_s,
+            rate=old.rate,
+            hazards=_hazards(hazards, {name: had for name, had in old.hazards.items() if name not in harmless}),
         )
         _check_known(house, value)
         await house.record(house.operator(shell.trace).target(value, reason))
@@ -281,6 +312,17 @@ def _pairs(given: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def _hazards(given: tuple[str, ...], before: Mapping[str, tuple[str, ...]] | None = None) -> dict[str, tuple[str, ...]]:
+    """Hazards by effect: those of before, and those given as EFFECT=NAME. Raises IF_ERR_USAGE."""
+    found = dict(before or {})
+    for one in given:
+        effect, equals, name = one.partition("=")
+        if not equals or not name:
+            stop("--hazard takes EFFECT=NAME, such as cut=live-output or any=safety")
+        found[effect] = tuple(sorted({*found.get(effect, ()), name}))
+    return found
+
+
 def _references(given: Iterable[str]) -> dict[str, str]:
     """Secret references. What is no reference may be the secret itself, so it is refused without being repeated."""
     found = _pairs(given)
@@ -312,6 +354,11 @@ def _check_known(house: House, value: Target) -> None:
         if name not in secrets:
             known = ", ".join(sorted(secrets)) or "none"
             raise FabricError(Code.TARGET_SETTINGS, f"{product} knows no secret {name}; it knows {known}")
+    writes = {name for manifest in manifests for name, effect in manifest.effects.items() if not effect.is_read}
+    for name in value.hazards:
+        if name not in (*writes, "any"):
+            known = ", ".join(sorted(writes)) or "none"
+            raise FabricError(Code.TARGET_SETTINGS, f"{product} has no write {visible(name, 60)}; it has any, {known}")
 
 
 def _lines(pairs: Mapping[str, str]) -> str:

@@ -49,7 +49,7 @@ async def take(house: House, files: Mapping[str, str], why: str, trace: str) -> 
     """
     policies = load_policies(files)
     if dict(files) == in_force(house):
-        raise FabricError(Code.EXISTS, "these very policies are in force already")
+        raise FabricError(Code.EXISTS, "these very policies are in force already", remedy="There is nothing to do.")
     await house.record(house.operator(trace).policy(digest_of(files), files, why))
     return policies
 

@@ -43,6 +43,7 @@ class Code(StrEnum):
     WHY_REQUIRED = _code("WHY_REQUIRED", 400, "A change needs a reason that is recorded with it.", "Say why: --why \"…\".", exit_code=2)
     INTENT_INVALID = _code("INTENT_INVALID", 422, "The intent does not fit the capability's JSON Schema.", "Compare it with `ifctl capability show CAPABILITY`.")
     STEPS_INVALID = _code("STEPS_INVALID", 422, "The list of intents is not of its form.", "Mend the line or step that the message names; docs/run.md has the form.")
+    CLAIM_INVALID = _code("CLAIM_INVALID", 422, "The claim is not of its form, or the evidence is not what it names.", "Mend the member that the message names; docs/policy.md shows a claim.")
     TOO_LARGE = _code("TOO_LARGE", 413, "The input is larger than its limit.", "Send less, or raise the limit in infrafabric.toml.")
     JSON_INVALID = _code("JSON_INVALID", 400, "The input is not JSON in the restricted form that can be hashed (I-JSON, bounded depth).", "Check for NaN, integers beyond 2^53-1, duplicate members, or deep nesting.")
     CAPABILITY_UNKNOWN = _code("CAPABILITY_UNKNOWN", 404, "No capability of that name is installed.", "`ifctl capability list` shows what is.")

@@ -20,7 +20,7 @@ from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.words.plan import Decision, Verdict
 from infrafabric.kernel.words.things import Talent
 
-__all__ = ["authenticate", "authorize", "check_intent", "set_out"]
+__all__ = ["authenticate", "authorize", "check_intent", "check_own_tenant", "set_out"]
 
 
 def authenticate(parts: Parts, talent: str) -> Talent:
@@ -30,6 +30,16 @@ def authenticate(parts: Parts, talent: str) -> Talent:
     except FabricError as error:
         parts.count(error.code, talent)
         raise
+
+
+def check_own_tenant(parts: Parts, action: str, talent: Talent) -> None:
+    """Raise IF_ERR_ACTION_UNKNOWN where the action is another tenant's: to the talent it is one that is not there.
+
+    An action whose request was erased has no tenant any more, and is told apart by nobody.
+    """
+    asked = parts.log.facts.get("action", action)
+    if asked is not None and asked["tenant"] != talent.tenant:
+        raise FabricError(Code.ACTION_UNKNOWN, f"the log holds no action {action}")
 
 
 def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStation | None) -> Journey:

@@ -18,11 +18,11 @@ class AccountedClock:
     def __init__(
         self,
         floor: float = 0.0,
-        wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] | None = None,
+        steady: Callable[[], float] | None = None,
     ) -> None:
-        self._wall, self._steady = wall, steady
-        self._since = (max(wall(), floor), steady())
+        self._wall, self._steady = wall or time.time, steady or time.monotonic
+        self._since = (max(self._wall(), floor), self._steady())
 
     def __call__(self) -> datetime:
         then, started = self._since

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
 
-from infrafabric.kernel.admission import authenticate
+from infrafabric.kernel.admission import authenticate, check_own_tenant
 from infrafabric.kernel.answering import agree, settle_answered, turn_down
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.cancelling import cancel_waiting, check_may_cancel
@@ -89,6 +89,7 @@ class Kernel:
         watcher: OnStation | None = None,
     ) -> Report:
         """Take back what `action` changed. Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_UNDO_IMPOSSIBLE."""
+        check_own_tenant(self.parts, action, authenticate(self.parts, talent))
         history = History.of(action, self.parts.log.entries(action))
         received = history.received
         if received is None:
@@ -104,7 +105,6 @@ class Kernel:
             trace=trace or new_trace_id(),
             undoes=action,
         )
-        authenticate(self.parts, talent)
         if idempotency_key and ((talent, idempotency_key) in self._keys or self._known(ask) is not None):
             return await self._once(ask, history, watcher)
         undone = action in self._undoing or self.parts.log.facts.get("undone", action) is not None
@@ -135,7 +135,7 @@ class Kernel:
 
         Raises IF_ERR_BUSY while the action is under way.
         """
-        authenticate(self.parts, talent)
+        check_own_tenant(self.parts, action, authenticate(self.parts, talent))
         if action in self._under_way:
             raise FabricError(Code.BUSY, f"{action} is under way", retry_after=1)
         await close_by_hand(self.parts, action, outcome, talent, why)

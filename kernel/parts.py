@@ -102,6 +102,13 @@ class Parts:
             cause = f"{code.value} others"
         self.refused[cause] += 1
 
+    def masked(self, error: FabricError) -> FabricError:
+        """`error` without secrets, which a driver or an extension that nobody here wrote may have put into its words."""
+        if not self.redactor.found(f"{error.message}\n{error.remedy}"):
+            return error
+        message, remedy = self.redactor.redact(error.message), self.redactor.redact(error.remedy)
+        return FabricError(error.code, message, remedy=remedy, retry_after=error.retry_after)
+
     def driver(self, name: str) -> Driver:
         driver = self.drivers.get(name)
         if driver is None:
@@ -209,13 +216,17 @@ class Journey:
     async def perform(self, call: DriverCall) -> Answer:
         """Make a driver call unless the target is cut off, and let the breaker know how it ended.
 
-        Raises IF_ERR_BREAKER_OPEN before anything is sent, and what the driver raises.
+        Raises IF_ERR_BREAKER_OPEN before anything is sent, and what the driver raises, secrets masked.
         """
-        async with self.parts.breakers.calling(self.capability.manifest.id, call.target, self.ask.trace) as failing:
-            answer = await self.driver.perform(call, self.secrets)
-            if not answer.ok and not answer.conclusive:
-                failing(Code.TARGET_STATUS)
-        return answer
+        try:
+            async with self.parts.breakers.calling(self.capability.manifest.id, call.target, self.ask.trace) as failing:
+                answer = await self.driver.perform(call, self.secrets)
+                if not answer.ok and not answer.conclusive:
+                    failing(Code.TARGET_STATUS)
+            return answer
+        except FabricError as raised:
+            error = self.parts.masked(raised)
+        raise error  # out here, so that no unmasked one hangs on it
 
     def passes(self, station: Station) -> None:
         """Announce a station. Before anything was sent an observer may refuse by raising; after that it may not."""

@@ -141,7 +141,7 @@ async def _recorded(journey: Journey, applied: Applied, way: Coroutine[Any, Any,
     try:
         return await way
     except FabricError as error:
-        return await refuse(journey, error, applied)
+        return await refuse(journey, parts.masked(error), applied)
     except asyncio.CancelledError:
         interrupted = FabricError(Code.INTERRUPTED, f"{action} was cancelled")
         await to_the_end(refuse(journey, interrupted, applied))

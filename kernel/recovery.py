@@ -167,8 +167,15 @@ async def _send_again(journey: Journey, history: History, change: Change, done: 
         return _doubt(f"{change.id} is not sent again: {capability.manifest.id} is another bundle than planned it")
     decision = journey.parts.guard.decide(
         Question(
-            journey.talent, capability, journey.target, planned.plan, planned.hazards, dry_run=False,
-            purpose=journey.ask.purpose, intent=journey.ask.intent, cost=planned.cost,
+            journey.talent,
+            capability,
+            journey.target,
+            planned.plan,
+            planned.hazards,
+            dry_run=False,
+            purpose=journey.ask.purpose,
+            intent=journey.ask.intent,
+            cost=planned.cost,
         )  # fmt: skip
     )
     if decision.verdict is not Verdict.SHARE:

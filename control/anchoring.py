@@ -14,7 +14,6 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.witness.checkpoint import SignedCheckpoint, open_checkpoint
 from infrafabric.witness.leaf import parse_at
 from infrafabric.witness.merkle import verify_consistency
-from infrafabric.witness.note import Verifier
 from infrafabric.witness.reading import LogReading
 
 __all__ = ["anchored", "anchoring"]
@@ -79,7 +78,7 @@ def anchored(folder: str, settings: WitnessSettings, log: LogReading) -> tuple[i
         newest = max(Path(folder).glob("*.checkpoint"), default=None)
         if newest is None:
             raise FabricError(Code.ANCHOR_MISSING, f"{folder} holds no anchor, or is not there")
-        anchor = open_checkpoint(newest.read_bytes(), [Verifier.parse(log.vkey)])
+        anchor = open_checkpoint(newest.read_bytes(), log.verifiers())
     except OSError as error:
         raise FabricError(Code.ANCHOR_MISSING, f"{folder}: {error.strerror or error}") from None
     head = log.head  # read after the anchor: a kernel may be at work

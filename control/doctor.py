@@ -15,6 +15,7 @@ from pathlib import Path
 from infrafabric.control.anchoring import anchored
 from infrafabric.control.home import Home
 from infrafabric.control.house import House, log_limits, open_house
+from infrafabric.control.log_keys import log_publics
 from infrafabric.control.log_time import log_time
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
@@ -144,11 +145,11 @@ def _log(home: Home, settings: Settings) -> Look:
     except FabricError:
         return Look("log", State.NOTE, f"{lock.holder()} has the home open and looks after the log itself")
     try:
-        public = Keystore(home.keys, Passphrase(environ={})).public("log").raw
+        publics = log_publics(Keystore(home.keys, Passphrase(environ={})))
         slots = Slots(home.slots_file)
         reader = SqliteReader(home.log_file)
         try:
-            start = examine(reader, slots, home.origin, public, log_limits(settings))
+            start = examine(reader, slots, home.origin, publics, log_limits(settings))
         finally:
             reader.close()
             slots.close()

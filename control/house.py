@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from infrafabric.control.breaking import closings
 from infrafabric.control.former_secrets import drop_former_secrets
 from infrafabric.control.home import FORMAT, Home
+from infrafabric.control.log_keys import load_log_keys, log_publics, lost_key, settle_log_key
 from infrafabric.control.operator import Operator
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.stopping import record_stops
@@ -248,12 +249,12 @@ async def open_house(
             await asyncio.to_thread(lock.acquire, settings.lock_wait_s, waiting=tell)
             home.migrate()
         if mode == "reading":
-            public = keystore.public("log").raw
-            log = LogReading.at(home.log_file, public, development=home.is_development, limits=log_limits(settings))
+            publics = log_publics(keystore)
+            log = LogReading.at(home.log_file, *publics, development=home.is_development, limits=log_limits(settings))
             stack.push_async_callback(log.close)
             yield House(home, settings, log, keystore)
             return
-        key = await asyncio.to_thread(keystore.load, "log")
+        key, heir = await asyncio.to_thread(load_log_keys, keystore)
         starting = None
         if mode == "acting":
             from infrafabric.control.starting import ending_chassis, start_chassis
@@ -263,9 +264,10 @@ async def open_house(
             stack.push_async_callback(ending_chassis, starting)
         vault = Vault(home.vault_file, lambda: keystore.load_identity("vault"))
         pseudonym_key = await asyncio.to_thread(lambda: vault.pseudonym_key)
-        writable = await open_log(home, settings, key, pseudonym_key)
+        writable = await open_log(home, settings, key, pseudonym_key, heir)
         stack.push_async_callback(writable.close)
         house = House(home, settings, writable, keystore, vault)
+        house.warnings += lost_key(writable) if heir is None else await settle_log_key(house, tell)
         await drop_former_secrets(house)
         try:
             await record_stops(house)
@@ -278,8 +280,13 @@ async def open_house(
         yield house
 
 
-async def open_log(home: Home, settings: Settings, key: SigningKey, pseudonym_key: bytes) -> WitnessLog:
-    """The home's log, writable. A log that was rolled back or damaged opens too, and refuses every append."""
+async def open_log(
+    home: Home, settings: Settings, key: SigningKey, pseudonym_key: bytes, heir: SigningKey | None = None
+) -> WitnessLog:
+    """The home's log, writable. A log that was rolled back or damaged opens too, and refuses every append.
+
+    `heir` is the key that takes over from `key`, where the log's key is being changed.
+    """
     from infrafabric.witness.log import WitnessLog
     from infrafabric.witness.signer import KeySigner
     from infrafabric.witness.slots import Slots
@@ -290,6 +297,7 @@ async def open_log(home: Home, settings: Settings, key: SigningKey, pseudonym_ke
         Slots(home.slots_file),
         origin=home.origin,
         signer=KeySigner(key),
+        heir=KeySigner(heir) if heir is not None else None,
         pseudonym_key=pseudonym_key,
         project=project,
         clock=time.time,

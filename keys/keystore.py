@@ -111,6 +111,21 @@ class Keystore:
             except OSError as error:
                 raise FabricError(Code.KEYS_UNWRITABLE, f"{path}: {error.strerror}") from None
 
+    def succeed(self, name: str, heir: str) -> None:
+        """Let the key `heir` take the name `name`, whose own key is gone from then on.
+
+        Should the process die on the way, the same call completes it. Raises as `load` and `add` do.
+        """
+        with self._writing():
+            file = self.describe(heir)
+            secret = self._open(file)
+            if file.kdf is None:
+                renamed = KeyFile.bare(name, file.algorithm, secret)
+            else:
+                renamed = KeyFile.seal(name, file.algorithm, secret, self._passphrase.get(), self._kdf)
+            replace_file(self._path(name), renamed.encoded)
+        self.remove(heir)
+
     def change_passphrase(self, new: Passphrase) -> None:
         """Protect every protected key by `new`; unprotected ones stay so.
 

@@ -31,6 +31,8 @@ class AnchorReport:
     root: bytes
     anchors: tuple[int, ...]
     """Sizes of the anchored trees, each the beginning of this one."""
+    unread: tuple[int, ...] = ()
+    """Sizes of older anchors that none of the given keys signed, but perhaps a former one. They were not checked."""
 
 
 def write(head: SignedCheckpoint, directory: Path, *, make: bool = True) -> Path:
@@ -69,21 +71,28 @@ def _same(path: Path, head: SignedCheckpoint) -> None:
         raise FabricError(Code.ANCHOR_EXISTS, f"{path} anchors another tree of {head.size} entries, of {found.origin}")
 
 
-def verify_from_anchor(anchors: Path, tiles: Path, vkey: str) -> AnchorReport:
+def verify_from_anchor(anchors: Path, tiles: Path, *vkeys: str) -> AnchorReport:
     """Check an exported log cold: its leaves and tiles lead to its signed checkpoint, and every anchored checkpoint is
     the root of its first entries.
 
-    Raises IF_ERR_VKEY_INVALID, IF_ERR_NOTE_INVALID (a checkpoint not signed by that key), IF_ERR_ANCHOR_MISSING
+    `vkeys` are the log's keys: several where one took over from another. Anchors older than the first that one of them
+    signed are not checked, only told of. A checkpoint that a former key alone signed, after one that a newer key
+    signed, is not the log's.
+
+    Raises IF_ERR_VKEY_INVALID, IF_ERR_NOTE_INVALID (a checkpoint not signed by such a key), IF_ERR_ANCHOR_MISSING
     (nothing anchored, or a file of the export is not there), IF_ERR_ANCHOR_MISMATCH.
     """
-    verifier = Verifier.parse(vkey)
-    anchored = _anchored(anchors, verifier)
+    verifiers = [Verifier.parse(vkey) for vkey in vkeys]
+    anchored, unread = _anchored(anchors, verifiers)
     path = tiles / CHECKPOINT
-    head = open_checkpoint(_read(path), [verifier])
+    head = open_checkpoint(_read(path), verifiers)
+    if any(checkpoint.origin != head.origin for checkpoint in anchored):
+        raise FabricError(Code.ANCHOR_MISMATCH, f"{anchors} holds anchors of another log than {head.origin}")
     if anchored[-1].size > head.size:
         raise FabricError(
             Code.ANCHOR_MISMATCH, f"{anchored[-1].size} entries were anchored, the log has only {head.size}"
         )
+    _check_succession([*anchored, head])
     sizes = sorted({checkpoint.size for checkpoint in anchored} | {head.size})
     roots = dict(_roots(tiles, head.size, sizes))
     for checkpoint in anchored:
@@ -93,23 +102,65 @@ def verify_from_anchor(anchors: Path, tiles: Path, vkey: str) -> AnchorReport:
             )
     if roots[head.size] != head.root:
         raise FabricError(Code.ANCHOR_MISMATCH, "the exported entries do not lead to the exported checkpoint")
-    return AnchorReport(head.origin, head.size, head.root, tuple(checkpoint.size for checkpoint in anchored))
+    return AnchorReport(head.origin, head.size, head.root, tuple(checkpoint.size for checkpoint in anchored), unread)
 
 
-def _anchored(directory: Path, verifier: Verifier) -> Sequence[SignedCheckpoint]:
-    """All checkpoints of the directory, the smallest first."""
-    found = []
+def _check_succession(checkpoints: Sequence[SignedCheckpoint]) -> None:
+    """Raise where a key signs alone again after another has taken over. `checkpoints` are in order of size.
+
+    From a change on the new key signs every checkpoint: each must bear the newest key seen so far, or one newer still.
+    """
+    newest: set[bytes] = set()
+    seen: set[bytes] = set()
+    for checkpoint in checkpoints:
+        keys = set(checkpoint.keys)
+        newest = (keys & newest) if not newest.isdisjoint(keys) and keys <= seen else keys - seen
+        if not newest:
+            raise FabricError(
+                Code.ANCHOR_MISMATCH,
+                f"the checkpoint of {checkpoint.size} entries is signed only by a key that another had taken over from",
+            )
+        seen |= keys
+
+
+def _anchored(directory: Path, verifiers: Sequence[Verifier]) -> tuple[Sequence[SignedCheckpoint], tuple[int, ...]]:
+    """The checkpoints of the directory, the smallest first, and sizes of older ones that none of the keys signed."""
+    found: list[SignedCheckpoint] = []
+    unread: list[int] = []
+    first: FabricError | None = None
     for path in sorted(directory.glob(f"*{_SUFFIX}")):
         try:
-            checkpoint = open_checkpoint(path.read_bytes(), [verifier])
+            checkpoint = open_checkpoint(path.read_bytes(), verifiers)
         except FabricError as error:
-            raise FabricError(Code.NOTE_INVALID, f"the anchor {path.name}: {error.message}") from None
+            fault = FabricError(Code.NOTE_INVALID, f"the anchor {path.name}: {error.message}")
+            if not _is_strange(path, verifiers):
+                raise fault from None
+            if found:
+                raise FabricError(
+                    fault.code, f"{fault.message}; if the log's key changed, give the new one too"
+                ) from None
+            first = first or fault
+            unread.append(int(path.name.removesuffix(_SUFFIX)))
+            continue
         if path.name != f"{checkpoint.size:020d}{_SUFFIX}":
             raise FabricError(Code.ANCHOR_MISMATCH, f"the anchor {path.name} is of {checkpoint.size} entries")
         found.append(checkpoint)
     if not found:
-        raise FabricError(Code.ANCHOR_MISSING, f"{directory} holds no anchor")
-    return found
+        raise first or FabricError(Code.ANCHOR_MISSING, f"{directory} holds no anchor")
+    return found, tuple(unread)
+
+
+def _is_strange(path: Path, verifiers: Sequence[Verifier]) -> bool:
+    """Whether the anchor is a whole checkpoint under its right name that none of the keys claims to have signed."""
+    try:
+        text, signatures = split_note(path.read_bytes().decode())
+        checkpoint = Checkpoint.parse(text)
+    except (FabricError, UnicodeDecodeError):
+        return False
+    known = {(verifier.name, verifier.id) for verifier in verifiers}
+    named = path.name == f"{checkpoint.size:020d}{_SUFFIX}"
+    ours = any(verifier.name == checkpoint.origin for verifier in verifiers)
+    return named and ours and known.isdisjoint((name, data[:4]) for name, data in signatures)
 
 
 def _roots(tiles: Path, size: int, sizes: Sequence[int]) -> Iterator[tuple[int, bytes]]:

@@ -54,6 +54,8 @@ class SignedCheckpoint:
     note: str
     cosigners: tuple[Verifier, ...] = ()
     """Keys of other names that signed it too and verified."""
+    keys: tuple[bytes, ...] = ()
+    """Public keys of the log that signed it, as far as they were known: two while one takes over from the other."""
 
     @property
     def size(self) -> int:
@@ -68,20 +70,25 @@ class SignedCheckpoint:
         return self.checkpoint.origin
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> SignedCheckpoint:
-    return SignedCheckpoint(checkpoint, sign_note(str(checkpoint), checkpoint.origin, signer))
+def sign_checkpoint(checkpoint: Checkpoint, *signers: Signer) -> SignedCheckpoint:
+    """The checkpoint, signed by each of the log's keys."""
+    note = sign_note(str(checkpoint), checkpoint.origin, *signers)
+    return SignedCheckpoint(checkpoint, note, (), tuple([signer.public for signer in signers]))
 
 
 def open_checkpoint(note: str | bytes, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
     """Verify a checkpoint: one of the keys must be the log's own, that is, bear the origin as its name.
 
+    Several of the log's keys may be given: one that signed it is enough, and none that did may fail.
+
     Raises IF_ERR_NOTE_INVALID.
     """
     opened = open_note(note, verifiers)
     checkpoint = Checkpoint.parse(opened.text)
-    if not any(key.name == checkpoint.origin and key.type_byte == ED25519 for key in opened.verified):
+    own = tuple(key.public for key in opened.verified if key.name == checkpoint.origin and key.type_byte == ED25519)
+    if not own:
         raise FabricError(
             Code.NOTE_INVALID, f"the checkpoint of {checkpoint.origin[:80]} is not signed by that log's key"
         )
     others = tuple(key for key in opened.verified if key.name != checkpoint.origin)
-    return SignedCheckpoint(checkpoint, note if isinstance(note, str) else note.decode(), others)
+    return SignedCheckpoint(checkpoint, note if isinstance(note, str) else note.decode(), others, own)

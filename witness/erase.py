@@ -13,7 +13,7 @@ from infrafabric.witness.store import Erasure, Reader
 
 __all__ = ["Protected", "plan_erasure", "protected"]
 
-_KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED, Kind.CLOCK_CONFIRMED})
+_KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED, Kind.CLOCK_CONFIRMED, Kind.LOG_REKEYED})
 _ENDS = frozenset({Kind.ACTION_CLOSED, Kind.ACTION_REFUSED})
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,19 +15,16 @@ from typing import TypeVar, cast
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
-from infrafabric.kernel.words.entries import BodyErased, ClockConfirmed, Kind, OriginOpened, erased_key
-from infrafabric.witness.audit import Report
 from infrafabric.witness.checkpoint import SignedCheckpoint
 from infrafabric.witness.clock import LogClock, steady_s
 from infrafabric.witness.facts import KeptFacts, decode
-from infrafabric.witness.leaf import format_at
 from infrafabric.witness.limits import Limits
 from infrafabric.witness.note import Signer, Verifier, check_name
-from infrafabric.witness.reading import LogReading
+from infrafabric.witness.operated import OperatedLog
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.startup import Start, examine
 from infrafabric.witness.store import Store
-from infrafabric.witness.submission import Submission, batches, submission_of
+from infrafabric.witness.submission import Submission, batches
 from infrafabric.witness.writer import Outcome, Proven, Writer
 
 __all__ = ["WitnessLog"]
@@ -37,14 +33,14 @@ T = TypeVar("T")
 _Waiting = tuple[Submission, "asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]"]
 
 
-class WitnessLog(LogReading):
+class WitnessLog(OperatedLog):
     """A log that is written. Made by `open`; one at a time has a store, which the home's lock sees to."""
 
     def __init__(
         self,
         store: Store,
         slots: Slots,
-        signer: Signer,
+        keys: Sequence[Signer],
         writer: Writer,
         start: Start,
         *,
@@ -53,9 +49,10 @@ class WitnessLog(LogReading):
         limits: Limits,
         development: bool,
     ) -> None:
-        super().__init__(store.reader, signer.public, development=development, limits=limits)
+        super().__init__(store.reader, *[key.public for key in keys], development=development, limits=limits)
         self._facts = self._kept_facts = KeptFacts(lambda: self._reader)
         self._store, self._slots, self._writer = store, slots, writer
+        self._keys = tuple(keys)
         self._project, self._pseudonym_key = project, pseudonym_key
         self._origin, self._head, self._stopped = start.origin, start.head, start.stopped
         self._loop = asyncio.get_running_loop()
@@ -75,6 +72,7 @@ class WitnessLog(LogReading):
         *,
         origin: str,
         signer: Signer,
+        heir: Signer | None = None,
         pseudonym_key: bytes,
         project: Project,
         clock: Callable[[], float] = time.time,
@@ -88,16 +86,18 @@ class WitnessLog(LogReading):
         `origin` names a log that is empty yet; one that has entries keeps its own. A log that is found damaged or
         rolled back can be read but not written: `stopped` says why, and every append raises it. `clock` gives Unix
         seconds, `steady` seconds that never jump, `project` the facts of an entry.
-        A `development` log marks its receipts so.
+        A `development` log marks its receipts so. `heir` is the key that takes over from `signer`, where there is one:
+        those of the two that signed the last checkpoint go on signing, so that a change of keys is never half made.
         `random` gives salts and nonces; only test vectors need another source than the system's.
         """
         check_name(origin)
         limits = limits if limits is not None else Limits()
+        keys = (signer,) if heir is None else (signer, heir)
 
         def start_up() -> Start:
             reader = store.reader()
             try:
-                return examine(reader, slots, origin, signer.public, limits)
+                return examine(reader, slots, origin, [key.public for key in keys], limits)
             finally:
                 reader.close()
 
@@ -106,11 +106,13 @@ class WitnessLog(LogReading):
             # The kernel died between the two writes; nobody was told of the newer tree yet.
             await asyncio.to_thread(slots.write, start.head.note)
         times = LogClock(clock, steady, start.last_at, limits)
-        writer = Writer(store, slots, signer, pseudonym_key, project, times, limits, start, random)
+        signed = start.head.keys if start.head is not None else (signer.public,)
+        signers = tuple(key for key in keys if key.public in signed)
+        writer = Writer(store, slots, signers, pseudonym_key, project, times, limits, start, random)
         return cls(
             store,
             slots,
-            signer,
+            keys,
             writer,
             start,
             project=project,
@@ -142,8 +144,8 @@ class WitnessLog(LogReading):
         return 0 if self._head is None else self._head.size
 
     @property
-    def vkey(self) -> str:
-        return str(Verifier(self._origin, self._public))
+    def signing(self) -> tuple[Verifier, ...]:
+        return tuple(Verifier(self._origin, signer.public) for signer in self._writer.signers)
 
     # --- appending
 
@@ -161,9 +163,6 @@ class WitnessLog(LogReading):
         submission = self._submission(*entries)
         submission.prove = True
         return cast("tuple[Proven, ...]", await self._submit(submission))
-
-    def _submission(self, *entries: Entry) -> Submission:
-        return submission_of(entries, self._limits.body_bytes)
 
     def _submit(self, submission: Submission) -> asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]:
         future: asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]] = self._loop.create_future()
@@ -278,83 +277,6 @@ class WitnessLog(LogReading):
 
         self._work.put(run)
         return await future
-
-    # --- what an operator asks for
-
-    async def erase(self, index: int, why: str, talent: str = "", trace: str = "") -> Appended:
-        """Erase the body and salt of an entry for good, and the facts that only it set; record that, and why.
-
-        The bytes are overwritten in the database and its journal is emptied before this returns. Backups and the disk's
-        own spare blocks are beyond it. Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED, IF_ERR_ERASE_REFUSED,
-        IF_ERR_WHY_REQUIRED, and IF_ERR_BUSY when it was erased and a reader keeps the journal from being emptied.
-        """
-        if not why.strip():
-            raise FabricError(Code.WHY_REQUIRED, f"erasing entry {index} needs a reason")
-        kept = await self._in_writer(lambda: self._writer.protected(index))
-        body = BodyErased(
-            talent=talent,
-            trace=trace,
-            index=index,
-            why=why,
-            action=kept.action,
-            undone=kept.undone,
-            idempotency=erased_key(kept.idempotency[0], secrets.token_bytes(16)) if kept.idempotency else "",
-        )
-        submission = self._submission(Entry(Kind.BODY_ERASED, body))
-        submission.erases = index
-        (appended,) = cast("tuple[Appended]", await self._submit(submission))
-        if not await self._in_writer(self._writer.purge):
-            raise FabricError(
-                Code.BUSY,
-                f"the body of entry {index} is erased, but a reader keeps the journal that still holds it",
-                remedy="End the other readers. The next erasure, or the kernel's next stop, empties the journal.",
-            )
-        return appended
-
-    async def open_origin(self, origin: str, why: str, talent: str = "", trace: str = "") -> Appended:
-        """After a rollback: go on with the entries that are left, under a new origin. An operator's decision.
-
-        The first entry of the new origin names the old one and the last checkpoint that was kept of it. Raises
-        IF_ERR_WHY_REQUIRED, IF_ERR_NAME_INVALID, IF_ERR_USAGE when the log was not rolled back or the name is not new.
-        """
-        if not why.strip():
-            raise FabricError(Code.WHY_REQUIRED, "opening a new origin needs a reason")
-        check_name(origin)
-        try:
-            kept = self._slots.read() or ""
-        except FabricError:
-            kept = ""  # both slots are spoilt, which is why the log is stopped
-        body = OriginOpened(
-            talent=talent,
-            trace=trace,
-            origin=origin,
-            vkey=str(Verifier(origin, self._public)),
-            why=why,
-            before=self._origin,
-            checkpoint=kept,
-        )
-        submission = self._submission(Entry(Kind.ORIGIN_OPENED, body))
-        return await self._in_writer(lambda: self._writer.open_origin(origin, submission))
-
-    async def confirm_clock(self, why: str, talent: str = "", trace: str = "") -> Appended:
-        """Go by a clock that is far ahead, on a person's word, and record that: new work is taken again.
-
-        Raises IF_ERR_WHY_REQUIRED, IF_ERR_USAGE where the clock is not ahead, and what `append` does.
-        """
-        if not why.strip():
-            raise FabricError(Code.WHY_REQUIRED, "confirming the clock needs a reason")
-        accounted = await self._in_writer(self._writer.clock_ahead)
-        body = ClockConfirmed(talent=talent, trace=trace, why=why, accounted=format_at(int(accounted * 1000)))
-        submission = self._submission(Entry(Kind.CLOCK_CONFIRMED, body))
-        return await self._in_writer(lambda: self._writer.confirm_clock(submission))
-
-    async def rebuild_facts(self) -> int:
-        """Make all facts again from the stored bodies; how many there are. Raises IF_ERR_LOG_DAMAGED."""
-        return await self._in_writer(self._writer.rebuild_facts)
-
-    async def audit_all(self) -> Report:
-        """`audit`, with the facts and the actors' names compared as well."""
-        return await self.audit(self._project, self._pseudonym_key)
 
     # --- following
 

@@ -147,12 +147,13 @@ class Opened:
     """The keys whose signatures it bears, in the order of the lines, each once."""
 
 
-def sign_note(text: str, name: str, signer: Signer) -> str:
-    """The note: `text` (ending in a line feed), an empty line, one signature line under `name`."""
+def sign_note(text: str, name: str, *signers: Signer) -> str:
+    """The note: `text` (ending in a line feed), an empty line, a signature line of each signer under `name`."""
     if not text.endswith("\n") or _CONTROL.search(text):
         raise FabricError(Code.NOTE_INVALID, "a note's text ends in a line feed and holds no other control character")
-    line = b64encode(key_id(name, ED25519, signer.public) + signer.sign(text.encode()))
-    return f"{text}\n{_DASH} {name} {line}\n"
+    message = text.encode()
+    lines = [b64encode(key_id(name, ED25519, signer.public) + signer.sign(message)) for signer in signers]
+    return f"{text}\n" + "".join([f"{_DASH} {name} {line}\n" for line in lines])
 
 
 def split_note(note: str) -> tuple[str, Sequence[tuple[str, bytes]]]:

@@ -15,9 +15,9 @@ import orjson
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Facts, Project
-from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.entries import Kind, LogRekeyed
 from infrafabric.witness import anchor, audit, query, receipt, tiles, tlog_proof
-from infrafabric.witness.checkpoint import SignedCheckpoint
+from infrafabric.witness.checkpoint import SignedCheckpoint, open_checkpoint
 from infrafabric.witness.facts import StoreFacts
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.limits import Limits
@@ -48,18 +48,20 @@ class Stored:
 
 
 class LogReading:
-    """A log that is only read. `public` is the log's key; `readers` makes a reader for the thread that calls it."""
+    """A log that is only read. `publics` are the log's keys, the newest last: two where one takes over from the other.
+
+    `readers` makes a reader for the thread that calls it.
+    """
 
     def __init__(
         self,
         readers: Callable[[], Reader],
-        public: bytes,
-        *,
+        *publics: bytes,
         development: bool = False,
         limits: Limits | None = None,
     ) -> None:
         self._readers = readers
-        self._public = public
+        self._publics = publics
         self._development = development
         self._limits = limits if limits is not None else Limits()
         self._reader = readers()
@@ -68,12 +70,12 @@ class LogReading:
         self._facts = StoreFacts(lambda: self._reader)
 
     @classmethod
-    def at(cls, path: Path, public: bytes, *, development: bool = False, limits: Limits | None = None) -> LogReading:
+    def at(cls, path: Path, *publics: bytes, development: bool = False, limits: Limits | None = None) -> LogReading:
         """The log in the SQLite file `path`, also while a kernel writes it.
 
         Raises IF_ERR_HOME_MISSING, IF_ERR_LOG_DAMAGED.
         """
-        return cls(lambda: SqliteReader(path), public, development=development, limits=limits)
+        return cls(lambda: SqliteReader(path), *publics, development=development, limits=limits)
 
     # --- the whole
 
@@ -88,7 +90,7 @@ class LogReading:
             state = self._reader.state()
             if state is not None and self._seen is not None and state.note == self._seen.note:
                 return self._seen
-            self._seen = open_state(self._reader, self._public)
+            self._seen = open_state(self._reader, self._publics)
         except StoreDamaged as error:
             raise FabricError(Code.LOG_DAMAGED, f"the log cannot be read: {error}") from error
         if self._seen is None:
@@ -104,9 +106,26 @@ class LogReading:
         return self.head.size
 
     @property
+    def signing(self) -> tuple[Verifier, ...]:
+        """The keys that sign the log now, the newest last: two while one takes over from the other."""
+        head = self.head
+        return tuple(Verifier(head.origin, public) for public in self._publics if public in head.keys)
+
+    @property
     def vkey(self) -> str:
-        """The line that verifiers are given."""
-        return str(Verifier(self.origin, self._public))
+        """The line that verifiers are given: that of the newest key."""
+        return str(self.signing[-1])
+
+    def rekeyings(self) -> Sequence[LogRekeyed]:
+        """What the log says of changes of its key under its origin, the newest first. Raises IF_ERR_LOG_DAMAGED."""
+        found = self.find(Query(kind=Kind.LOG_REKEYED.value, limit=self._limits.found_entries))
+        bodies = [LogRekeyed.model_validate(entry.body) for entry in found if entry.body is not None]
+        return [body for body in bodies if body.origin == self.origin]
+
+    def verifiers(self) -> Sequence[Verifier]:
+        """Every key that signs this log under its present origin or did so, as its entries name them."""
+        named = [Verifier.parse(vkey) for body in self.rekeyings() for vkey in (body.vkey, body.former)]
+        return list(dict.fromkeys([*self.signing, *named]))
 
     def checkpoint(self) -> str:
         """The latest signed note."""
@@ -168,6 +187,28 @@ class LogReading:
             raise FabricError(Code.ACTION_UNKNOWN, f"no entry of the log belongs to action {action[:60]!r}")
         return receipt.encode(receipt.Receipt(head.origin, head.note, tuple(opened), self._development))
 
+    def rekeying_proof(self) -> bytes:
+        """The last change of the log's key for those who hold the former one: a receipt of its entry, which names the
+        new key, against a checkpoint that the former key signed.
+
+        Raises IF_ERR_ENTRY_UNKNOWN where there was none under this origin, IF_ERR_LOG_DAMAGED.
+        """
+        entries = self.find(Query(kind=Kind.LOG_REKEYED.value, limit=2))
+        told = [(entry.index, LogRekeyed.model_validate(entry.body)) for entry in entries if entry.body is not None]
+        begun = next(((index, body) for index, body in told if body.change == "begun"), None)
+        if begun is None or begun[1].origin != self.origin:
+            raise FabricError(Code.ENTRY_UNKNOWN, f"the key of {self.origin} was never changed")
+        index, body = begun
+        ended = told[0][1].checkpoint if told[0][1].change == "finished" else ""
+        former = Verifier.parse(body.former)
+        head = open_checkpoint(ended or self.head.note, [former])
+        row = self._guarded(lambda: self._reader.row(index))
+        if row is None:
+            raise FabricError(Code.LOG_DAMAGED, f"entry {index} is missing")
+        proof = self._prove(row, head)
+        opened = receipt.OpenedEntry(index, row.leaf, tuple(proof), row.body, row.salt)
+        return receipt.encode(receipt.Receipt(head.origin, head.note, (opened,), self._development))
+
     def find(self, wanted: Query) -> Sequence[query.Found]:
         """Entries that fit, newest first, each checked. Raises IF_ERR_USAGE for more than are answered at once."""
         if not 1 <= wanted.limit <= self._limits.found_entries:
@@ -204,8 +245,8 @@ class LogReading:
     async def export(self, directory: Path) -> int:
         """Bring a static `tlog-tiles` directory up to the latest checkpoint; how many files were written."""
         head = self.head
-        verifier = Verifier(head.origin, self._public)
-        return await self._in_thread(lambda reader: tiles.export(reader, head, verifier, directory))
+        verifiers = self.verifiers()
+        return await self._in_thread(lambda reader: tiles.export(reader, head, verifiers, directory))
 
     def anchor(self, directory: Path) -> Path:
         """Write the latest checkpoint where it is never overwritten; see `anchor.write`."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.entries import Kind, OriginOpened
 from infrafabric.witness.checkpoint import SignedCheckpoint, open_checkpoint
+from infrafabric.witness.facts import decode
 from infrafabric.witness.leaf import Leaf, parse_at
 from infrafabric.witness.limits import Limits
 from infrafabric.witness.merkle import Frontier, leaf_hash
@@ -30,8 +33,9 @@ class Start:
     """Why it takes no entries."""
 
 
-def examine(reader: Reader, slots: Slots, origin: str, public: bytes, limits: Limits) -> Start:
-    """Check the store against its own signed checkpoint and against the one kept beside it.
+def examine(reader: Reader, slots: Slots, origin: str, keys: Sequence[bytes], limits: Limits) -> Start:
+    """Check the store against its own signed checkpoint and against the one kept beside it, each by one of the public
+    `keys` at least.
 
     The end of the log is read again and hashed; `audit` does so for all of it. What is found is not raised but told in
     `stopped` (IF_ERR_LOG_DAMAGED, IF_ERR_LOG_ROLLED_BACK), so that reading stays possible.
@@ -40,7 +44,7 @@ def examine(reader: Reader, slots: Slots, origin: str, public: bytes, limits: Li
     head: SignedCheckpoint | None = None
     frontier, last_at = Frontier(), 0
     try:
-        head = open_state(reader, public)
+        head = open_state(reader, keys)
         if head is not None:
             origin = head.origin
             frontier, last_at = _check_tail(reader, head, limits)
@@ -49,12 +53,12 @@ def examine(reader: Reader, slots: Slots, origin: str, public: bytes, limits: Li
     except (FabricError, StoreDamaged) as error:
         stopped = error if isinstance(error, FabricError) else FabricError(Code.LOG_DAMAGED, str(error))
     else:
-        stopped = _rolled_back(reader, slots, head, origin, public)
+        stopped = _rolled_back(reader, slots, head, origin, keys)
     return Start(origin, frontier, head, last_at, stopped)
 
 
-def open_state(reader: Reader, public: bytes) -> SignedCheckpoint | None:
-    """The store's latest checkpoint, verified by the log's key; None while the log is empty.
+def open_state(reader: Reader, keys: Sequence[bytes]) -> SignedCheckpoint | None:
+    """The store's latest checkpoint, verified by the log's public keys; None while the log is empty.
 
     Raises IF_ERR_LOG_DAMAGED.
     """
@@ -62,7 +66,7 @@ def open_state(reader: Reader, public: bytes) -> SignedCheckpoint | None:
     if state is None:
         return None
     try:
-        head = open_checkpoint(state.note, [Verifier(state.origin, public)])
+        head = open_checkpoint(state.note, [Verifier(state.origin, key) for key in keys])
     except FabricError as error:
         raise FabricError(Code.LOG_DAMAGED, f"the stored checkpoint: {error.message}") from None
     if (head.origin, head.size) != (state.origin, state.size):
@@ -113,7 +117,7 @@ def _check_tail(reader: Reader, head: SignedCheckpoint, limits: Limits) -> tuple
 
 
 def _rolled_back(
-    reader: Reader, slots: Slots, head: SignedCheckpoint | None, origin: str, public: bytes
+    reader: Reader, slots: Slots, head: SignedCheckpoint | None, origin: str, keys: Sequence[bytes]
 ) -> FabricError | None:
     try:
         note = slots.read()
@@ -124,8 +128,10 @@ def _rolled_back(
             return None
         return FabricError(Code.LOG_ROLLED_BACK, f"no checkpoint is kept beside the log of {head.size} entries")
     try:
-        kept = open_checkpoint(note, [Verifier(origin, public)])
+        kept = open_checkpoint(note, [Verifier(origin, key) for key in keys])
     except FabricError as error:
+        if head is not None and _follows(reader, head, note):
+            return None
         return FabricError(
             Code.LOG_ROLLED_BACK, f"the checkpoint kept beside the log is not this log's: {error.message}"
         )
@@ -139,3 +145,14 @@ def _rolled_back(
     if not same:
         return FabricError(Code.LOG_ROLLED_BACK, f"the first {kept.size} entries are not those that were checkpointed")
     return None
+
+
+def _follows(reader: Reader, head: SignedCheckpoint, note: str) -> bool:
+    """Whether the log's last entry opened its origin after the checkpoint `note` of another.
+
+    The kernel died between that commit and the slot that was due.
+    """
+    row = reader.row(head.size - 1)
+    entry = decode(row) if row is not None and row.kind == Kind.ORIGIN_OPENED else None
+    body = entry.body if entry is not None else None
+    return isinstance(body, OriginOpened) and body.origin == head.origin and body.checkpoint == note != ""

@@ -7,7 +7,7 @@ directory is only ever extended.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -61,14 +61,16 @@ def unbundle(data: bytes, width: int) -> list[bytes]:
     return leaves
 
 
-def export(reader: Reader, head: SignedCheckpoint, verifier: Verifier, directory: Path) -> int:
+def export(reader: Reader, head: SignedCheckpoint, verifiers: Sequence[Verifier], directory: Path) -> int:
     """Bring `directory` up to `head`; how many files were written, the checkpoint not counted.
+
+    `verifiers` are the keys that may have signed what the directory holds: those that the log had, and has.
 
     Raises IF_ERR_ANCHOR_MISMATCH when the directory holds another log's tiles, or a checkpoint that this log is not
     consistent with.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    before = _published(reader, head, verifier, directory)
+    before = _published(reader, head, verifiers, directory)
     if before == head.size and (directory / CHECKPOINT).exists():
         return 0
     written: list[Path] = []
@@ -95,13 +97,13 @@ def export(reader: Reader, head: SignedCheckpoint, verifier: Verifier, directory
     return len(written)
 
 
-def _published(reader: Reader, head: SignedCheckpoint, verifier: Verifier, directory: Path) -> int:
+def _published(reader: Reader, head: SignedCheckpoint, verifiers: Sequence[Verifier], directory: Path) -> int:
     """Size of the tree that the directory holds already."""
     path = directory / CHECKPOINT
     if not path.exists():
         return 0
     try:
-        old = open_checkpoint(path.read_bytes(), [verifier])
+        old = open_checkpoint(path.read_bytes(), verifiers)
     except FabricError as error:
         raise FabricError(Code.ANCHOR_MISMATCH, f"{directory} holds another log's tiles: {error.message}") from None
     if old.size > head.size or Tree(reader).root(old.size) != old.root:

@@ -38,14 +38,14 @@ class Verified:
     """What the file proves."""
 
     form: str
-    """`receipt` or `tlog-proof`."""
+    """`receipt`, `tlog-proof`, or `entry`: a receipt of one entry that belongs to no action."""
     origin: str
     size: int
     root: bytes
     status: str
     """`checkpointed`, or `cosigned(k)` by k of the cosigners that the caller gave; never what the file claims."""
     action: str
-    """"" for a tlog-proof of an entry that belongs to none."""
+    """"" for an entry that belongs to none."""
     entries: tuple[VerifiedEntry, ...]
     erased: tuple[int, ...]
     """Entries whose bodies are not in the receipt: erased in the log, or withheld by whoever passed it on."""
@@ -76,10 +76,10 @@ def verify_receipt(data: bytes, vkeys: Sequence[str]) -> Verified:
     if any(later <= earlier for earlier, later in zip(indexes, indexes[1:], strict=False)):
         raise FabricError(Code.RECEIPT_INVALID, "the receipt's entries are not in the order of the log")
     actions = {entry.leaf.action for entry in entries}
-    if len(actions) != 1 or "" in actions:
+    if len(actions) != 1 or ("" in actions and len(entries) != 1):
         raise FabricError(Code.RECEIPT_INVALID, "the receipt's entries do not all belong to one action")
     erased = tuple(entry.index for entry in entries if entry.body is None)
-    return _verified("receipt", head, entries, erased, receipt.development)
+    return _verified("entry" if "" in actions else "receipt", head, entries, erased, receipt.development)
 
 
 def verify_tlog_proof(data: bytes, vkeys: Sequence[str], leaf: bytes | None = None) -> Verified:

@@ -72,7 +72,7 @@ class Writer:
         self,
         store: Store,
         slots: Slots,
-        signer: Signer,
+        signers: tuple[Signer, ...],
         pseudonym_key: bytes,
         project: Project,
         clock: LogClock,
@@ -80,7 +80,9 @@ class Writer:
         start: Start,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._store, self._slots, self._signer = store, slots, signer
+        self._store, self._slots = store, slots
+        self.signers = signers
+        """Who signs each checkpoint: two while one key takes over from the other, the new one last."""
         self._pseudonym_key, self._project, self._clock, self._limits = pseudonym_key, project, clock, limits
         self._random = random
         self.origin = start.origin
@@ -247,7 +249,7 @@ class Writer:
 
     def _commit(self, batch: _Batch) -> tuple[Growth, SignedCheckpoint]:
         growth = self._frontier.grow(batch.hashes)
-        head = sign_checkpoint(Checkpoint(self.origin, growth.frontier.size, growth.root), self._signer)
+        head = sign_checkpoint(Checkpoint(self.origin, growth.frontier.size, growth.root), *self.signers)
         self._store.commit(
             Commit(
                 State(head.origin, head.size, head.note),
@@ -288,31 +290,55 @@ class Writer:
 
     # --- what an operator asks for
 
-    def open_origin(self, origin: str, submission: Submission) -> Appended:
-        """Go on with the stored tree under another origin, after it was rolled back. Sequence numbers begin again.
+    def open_origin(self, origin: str, submission: Submission, heir: Signer | None = None) -> Appended:
+        """Go on with the stored tree under another origin. Sequence numbers begin again.
 
-        Raises IF_ERR_USAGE unless the log is stopped for having been rolled back and `origin` is new.
+        That is for a log that was rolled back, which keeps its key, or for one whose key is in other hands: then `heir`
+        alone signs from there on. Raises IF_ERR_USAGE where it is neither, or `origin` is not new.
         """
-        if self.stopped is None or self.stopped.code is not Code.LOG_ROLLED_BACK:
-            raise FabricError(Code.USAGE, "a new origin is opened only for a log that was rolled back")
+        self._check_end(heir)
         if check_name(origin) == self.origin:
-            raise FabricError(Code.USAGE, f"{origin} is the origin that was rolled back; a new one needs a new name")
+            raise FabricError(Code.USAGE, f"{origin} is the origin that ends; a new one needs a new name")
         batch = _Batch(self._now(), self._random(48), begins_origin=True)
         number = self._frontier.size
         batch.facts = project_facts(self._project, submission.entries[0], number, batch.at)
         self._add_rows(batch, submission, number)
-        before, self.origin = self.origin, origin
+        before, self.origin = (self.origin, self.signers), origin
+        if heir is not None:
+            self.signers = (heir,)
         self._sequence.clear()
         try:
             _, head = self._commit(batch)
         except StoreFull as error:
-            self.origin = before
+            self.origin, self.signers = before
             raise FabricError(Code.DISK_FULL, f"the log could not be written: {error}") from error
         except (StoreFailed, OSError) as error:
             self.stopped = FabricError(Code.LOG_STOPPED, f"appending failed: {error}")
             raise self.stopped from error
         self.stopped = None
         return Appended(number, batch.at, head.size)
+
+    def _check_end(self, heir: Signer | None) -> None:
+        stopped = self.stopped
+        if heir is None:
+            if stopped is None or stopped.code is not Code.LOG_ROLLED_BACK:
+                raise FabricError(Code.USAGE, "a new origin is opened only for a log that was rolled back")
+        elif stopped is not None and stopped.code is not Code.LOG_ROLLED_BACK:
+            raise stopped
+
+    def rekey(self, submission: Submission, signing: tuple[Signer, ...], after: tuple[Signer, ...]) -> Appended:
+        """Append what says that the log's key changes, in a checkpoint by `signing`; those that follow are by `after`.
+
+        Raises what an append does; the signers are then as they were.
+        """
+        before, self.signers = self.signers, signing
+        (outcome,) = self.commit([submission])
+        if isinstance(outcome, FabricError):
+            self.signers = before
+            raise outcome
+        self.signers = after
+        (appended,) = cast("tuple[Appended]", outcome)
+        return appended
 
     def clock_ahead(self) -> float:
         """Unix seconds that the log can account for. Raises IF_ERR_USAGE where the clock is not ahead of it."""

@@ -40,6 +40,7 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
 
     found = verify(data, vkeys)
     is_receipt = found.form == "receipt"
+    rekeyed = _rekeyed(found)
     error = _incomplete(found) if is_receipt else None
     ending = _ending(found)
     entries = [
@@ -68,6 +69,8 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
         "cosigners": list(found.cosigners),
         "entries": entries,
     }
+    if rekeyed is not None:
+        shape["rekeyed"] = rekeyed
     if error is not None:
         shape["error"] = error.as_json()
 
@@ -93,8 +96,21 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
             )
             table.add_row(str(entry.index), Text(str(json["at"])), Text(str(json["kind"])), body)
         console.print(table)
+        if rekeyed is not None:
+            console.print(
+                f"the log's key changes until {visible(rekeyed['until'])}; its new verifier key:", soft_wrap=True
+            )
+            console.print(visible(rekeyed["vkey"]), soft_wrap=True)
 
     return Result(shape, render, error)
+
+
+def _rekeyed(found: Verified) -> dict[str, str] | None:
+    """The new verifier key that the log itself names, where the file is the entry that does so, body and all."""
+    entry = found.entries[0]
+    if found.form != "entry" or str(entry.leaf.kind) != "log.rekeyed" or entry.body is None:
+        return None
+    return {name: str(entry.body.get(name, "")) for name in ("vkey", "former", "until", "operator")}
 
 
 def _incomplete(found: Verified) -> FabricError | None:
@@ -126,15 +142,19 @@ def _ending(found: Verified) -> tuple[str, str] | None:
     return "refused" if refused else str(body.get("outcome", "")), str(body.get("code", ""))
 
 
-def anchor_result(anchor: Path, tiles: Path, vkey: str) -> Result:
-    """An exported log against what was anchored. Raises IF_ERR_ANCHOR_MISMATCH and what reading them raises."""
+def anchor_result(anchor: Path, tiles: Path, vkeys: list[str]) -> Result:
+    """An exported log against what was anchored, by the log's keys.
+
+    Raises IF_ERR_ANCHOR_MISMATCH and what reading them raises.
+    """
     from infrafabric.witness.anchor import verify_from_anchor
 
-    found = verify_from_anchor(anchor, tiles, vkey)
+    found = verify_from_anchor(anchor, tiles, *vkeys)
     shape = {"verified": True, **_members(found)}
 
     def render(console: Console) -> None:
-        console.print("verified: the log holds everything that was anchored")
+        older = f", but for {len(found.unread)} older anchors that no given key signed" if found.unread else ""
+        console.print(f"verified: the log holds everything that was anchored{older}")
         for name, value in _members(found).items():
             console.print(f"  {name:<12} {visible(value)}", soft_wrap=True)
 

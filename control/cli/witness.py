@@ -13,6 +13,7 @@ from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.streams import writing_stdout
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.control.cli.witness_clock import clock
+from infrafabric.control.cli.witness_keys import end_origin, rotate_key, vkey
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
@@ -100,7 +101,11 @@ def show(shell: Shell, what: str) -> None:
 @command("verify", short_help="Check a receipt, an anchor, or the whole log.")
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--vkey", "vkeys", metavar="VKEY", multiple=True, help="The log's verifier key; more of them name cosigners."
+    "--vkey",
+    "vkeys",
+    metavar="VKEY",
+    multiple=True,
+    help="The log's verifier key; more of them name its former keys, or cosigners.",
 )
 @click.option(
     "--from-anchor",
@@ -125,9 +130,9 @@ def verify(
     from infrafabric.control.cli.verify_view import anchor_result, audit_result, file_result
 
     if from_anchor is not None or tiles is not None:
-        if file is not None or from_anchor is None or tiles is None or len(vkeys) != 1:
-            stop("give --from-anchor, --tiles and one --vkey, and no FILE")
-        result = anchor_result(from_anchor, tiles, vkeys[0])
+        if file is not None or from_anchor is None or tiles is None or not vkeys:
+            stop("give --from-anchor, --tiles and the log's --vkey, and no FILE")
+        result = anchor_result(from_anchor, tiles, list(vkeys))
     elif file is not None:
         if not vkeys:
             stop("give --vkey, as `ifctl witness vkey` printed it: one that comes with the file is worth nothing")
@@ -160,14 +165,6 @@ def checkpoint(shell: Shell) -> None:
     """Print the log's latest checkpoint, a signed note."""
     size, text = look(shell, lambda house: (house.reading.size, house.reading.checkpoint()))
     _text(shell, {"size": size, "checkpoint": text}, text)
-
-
-@witness.add_command
-@command("vkey", short_help="The log's verifier key.")
-def vkey(shell: Shell) -> None:
-    """Print the verifier key that others check this log's receipts with. Give it to them by a way they trust."""
-    text = look(shell, lambda house: house.reading.vkey)
-    _text(shell, {"vkey": text}, text + "\n")
 
 
 @witness.add_command
@@ -236,6 +233,9 @@ def erase(shell: Shell, index: int, why: str | None) -> None:
 
 
 witness.add_command(clock)
+witness.add_command(vkey)
+witness.add_command(rotate_key)
+witness.add_command(end_origin)
 
 
 def _index(text: str) -> int:

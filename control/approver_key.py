@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infrafabric.keys.keystore import Keystore
     from infrafabric.keys.signing import SigningKey
 
-__all__ = ["OPERATOR_PERSON", "agreement", "key_name", "key_of", "objection"]
+__all__ = ["OPERATOR_PERSON", "agreement", "by_source", "key_name", "key_of", "objection"]
 
 OPERATOR_PERSON = "person-operator"
 """Name in the keystore of the key of if://person/operator."""
@@ -84,6 +84,19 @@ def objection(asked: Asked, approver: str, key: SigningKey, why: str) -> Approva
         why=why,
         key=str(key.public),
         signature=_signature(asked, approver, Verdict.DENY, key),
+    )
+
+
+def by_source(asked: Asked, talent: str, source: str, why: str) -> ApprovalGiven:
+    """That the action `source` of `talent` planned the same. Nobody signs it: the log says so."""
+    return ApprovalGiven(
+        approver=talent,
+        verdict=asked.decision.verdict,
+        context_digest=asked.context_digest,
+        nonce=asked.pending.nonce,
+        expires=asked.pending.expires,
+        why=why,
+        source=source,
     )
 
 

@@ -29,6 +29,8 @@ MEMBERS = {
     "action": Lazy(f"{_CLI}.action", "action", "What was asked for, where it stands, and stopping it."),
     "stop": Lazy(f"{_CLI}.stop", "stop", "Halt new writes at once."),
     "resume": Lazy(f"{_CLI}.stop", "resume", "Let halted writes go on."),
+    "approvals": Lazy(f"{_CLI}.approvals", "approvals", "Plans that wait for people: read, approve, deny."),
+    "falsify": Lazy(f"{_CLI}.falsify", "falsify", "Try to refute the plans that wait."),
     "run": Lazy(f"{_CLI}.run", "run", "Do a list of intents in order; undo it when one fails."),
     "watch": Lazy(f"{_CLI}.watch", "watch", "Keep comparing wanted and actual; report drift, or apply."),
     "witness": Lazy(f"{_CLI}.witness", "witness", "The log: find, show, prove, verify, export, anchor, erase."),

@@ -7,14 +7,14 @@ looking at them until the log has it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from infrafabric.kernel.approving import giving_way
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
-from infrafabric.kernel.ports import Entry, Log, Sourced
+from infrafabric.kernel.ports import Entry, Facts, Sourced
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.names import KERNEL
@@ -43,7 +43,16 @@ class Questions:
             self.held.discard(action)
 
 
-def source_of(log: Log, action: str) -> Sourced | None:
+class _Recorded(Protocol):
+    """As much of a log as telling what it holds takes."""
+
+    @property
+    def facts(self) -> Facts: ...
+
+    def entries(self, action: str) -> Sequence[tuple[int, Kind, Mapping[str, Any] | None]]: ...
+
+
+def source_of(log: _Recorded, action: str) -> Sourced | None:
     """An action of the log as a second source for a plan that waits; None where it is none, or there is none."""
     fact = log.facts.get("action", action)
     return History.of(action, log.entries(action)).source(fact["at"]) if fact is not None else None

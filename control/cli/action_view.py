@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from infrafabric.control.cli.attempts_view import attempts_json, show_attempts
 from infrafabric.control.cli.plan_diff import counts
 from infrafabric.control.cli.plan_view import show_plan
 from infrafabric.control.cli.untrusted import visible
@@ -29,6 +30,7 @@ _WORDS = {
     Outcome.UNDONE: ("✓", "green", "undone: the state before the action was seen again"),
     Outcome.PLANNED: ("·", "cyan", "planned only: nothing was written"),
     Outcome.DRY_RUN: ("·", "cyan", "dry run: nothing was written"),
+    Outcome.WAITING: ("…", "yellow", "waiting: people have to agree first; nothing was written"),
     Outcome.SETTLING: ("…", "yellow", "settling: sent, not seen yet"),
     Outcome.FAILED: ("✗", "red", "failed"),
     Outcome.REFUSED: ("✗", "red", "refused: nothing was written"),
@@ -59,6 +61,10 @@ def report_json(report: Report, effects: Mapping[str, Effect] | None = None) -> 
     }
     if report.warnings:
         shape["warnings"] = list(report.warnings)
+    if report.attempts:
+        shape["attempts"] = attempts_json(report.attempts)
+    if report.pending is not None:
+        shape["pending"] = report.pending.as_json()
     if report.error is not None:
         shape["error"] = report.error.as_json()
     return shape
@@ -81,8 +87,12 @@ def show_report(
         console.print(Text.assemble(("decision ", "bold"), f"{report.decision.verdict.value} ({rules})"))
     for warning in report.warnings:
         console.print(Text.assemble(("warning  ", "bold"), (visible(warning), "yellow")))
+    show_attempts(console, attempts_json(report.attempts))
     sign, colour, words = _WORDS.get(report.outcome, ("·", "", report.outcome.value))
     console.print(Text.assemble(("outcome  ", "bold"), (f"{sign} {words}", colour)))
+    if report.pending is not None:
+        console.print(Text.assemble(("until    ", "bold"), report.pending.expires))
+        console.print(Text(f"answer   ifctl approvals show {report.action}", style="dim"))
     if report.remains is not None and report.remains.changes:
         console.print(Text("still to do, as the adapter sees it:", style="bold"))
         show_plan(console, report.remains, (), effects, label="Left")

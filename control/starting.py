@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -39,6 +40,7 @@ from infrafabric.policy.governor import GovernorLimits, RateGovernor
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
+    from infrafabric.kernel.falsify.case import Attempt
 
 __all__ = [
     "GROUP", "cache_key", "chassis_settings", "ending_chassis", "load_drivers", "load_plugins", "start_chassis",
@@ -65,7 +67,12 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
         guard=CedarGuard(house.authority, house.clock),
         governor=RateGovernor(governor_limits(house.settings)),
         approvals=PeopleApprovals(house.authority, partial(source_of, house.log)),
-        budgets=Ledger(house.log.facts, house.authority, warn_percent=house.settings.governor.budget_warn_percent),
+        budgets=Ledger(
+            house.log.facts,
+            house.authority,
+            warn_percent=house.settings.governor.budget_warn_percent,
+            clock=house.clock,
+        ),
         breakers=TargetBreakers(house.log.facts, house.log.append, breaker_limits(house.settings)),
         stops=HomeStops(StopFolder(house.home.root), house.log.facts),
         log=house.log,
@@ -81,6 +88,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
             open_per_talent=house.settings.approvals.open_per_talent,
         ),
         stations=(_announcing(plugins),) if house.settings.extensions else (),
+        attempts=load_attempts(plugins),
     )
     kernel = Kernel(
         parts, version=infrafabric.__version__, development=house.home.is_development, notes=chassis.weaknesses
@@ -191,6 +199,19 @@ def load_drivers(
                 raise FabricError(Code.SETTINGS_INVALID, f"extensions: two of them offer a driver {min(twice)}")
             drivers.update(offered)
     return drivers
+
+
+def load_attempts(plugins: pluggy.PluginManager) -> dict[str, Attempt]:
+    """What extensions add to the attempts to refute a plan. Raises IF_ERR_SETTINGS_INVALID for a name that is taken."""
+    from infrafabric.kernel.falsify.attempts import ATTEMPTS
+
+    found: dict[str, Attempt] = {}
+    for offered in plugins.hook.attempts():
+        for name, attempt in offered.items():
+            if name in ATTEMPTS or name in found or re.fullmatch(r"[a-z][a-z0-9-]{0,59}", name) is None:
+                raise FabricError(Code.SETTINGS_INVALID, f"extensions: an attempt cannot be called {name[:60]!r}")
+            found[name] = attempt
+    return found
 
 
 def _announcing(plugins: pluggy.PluginManager) -> Callable[[str, Station], None]:

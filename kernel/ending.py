@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from infrafabric.kernel.applying import Applied
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.deciding import Decided
@@ -9,13 +12,14 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey, to_the_end
 from infrafabric.kernel.planning import Planned
+from infrafabric.kernel.retrying import rfc3339
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.verifying import Verified
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Outcome
-from infrafabric.kernel.words.policy import Spending
+from infrafabric.kernel.words.policy import Retry, Spending
 
 __all__ = ["close", "refuse", "waiting"]
 
@@ -40,6 +44,7 @@ def waiting(journey: Journey, planned: Planned, decided: Decided) -> Report:
         changes_digest=planned.changes_digest,
         context_digest=decided.context_digest,
         pending=decided.pending,
+        attempts=journey.attempts,
     )
 
 
@@ -83,6 +88,7 @@ async def close(journey: Journey, planned: Planned, decided: Decided, applied: A
         changes_digest=planned.changes_digest,
         context_digest=decided.context_digest,
         warnings=decided.warnings,
+        attempts=journey.attempts,
         remains=verified.remains,
         retries=dict(applied.retries),
         receipt=await journey.parts.log.receipt(journey.action),
@@ -147,10 +153,13 @@ async def refuse(journey: Journey, error: FabricError, applied: Applied) -> Repo
             idempotency_key=journey.ask.idempotency_key if retryable else "",
             apply_run=applied.run,
             spent=journey.reserved.after(0) if journey.reserved is not None else None,
+            retry=_later(journey, error),
         )
         await _append_refusal(journey, refused)
         journey.passes(Station.REFUSED)
-    elif not journey.ended and "unknown" not in applied.results.values():
+        told = History.of(journey.action, journey.parts.log.entries(journey.action))
+        return replace(told.report(await journey.parts.log.receipt(journey.action)), error=error)
+    if not journey.ended and "unknown" not in applied.results.values():
         done = journey.capability.manifest.kind is CapabilityKind.EVENT and "answered" in applied.results.values()
         ended_well = Outcome.UNDONE if journey.ask.undoes else Outcome.DONE
         closed = e.ActionClosed(
@@ -166,6 +175,14 @@ async def refuse(journey: Journey, error: FabricError, applied: Applied) -> Repo
         await _end(journey, closed)
     history = History.of(journey.action, journey.parts.log.entries(journey.action))
     return history.report(await journey.parts.log.receipt(journey.action))
+
+
+def _later(journey: Journey, error: FabricError) -> Retry | None:
+    """When the same ask may succeed, where the error knows."""
+    if error.retry_after is None:
+        return None
+    at = journey.parts.now() + timedelta(seconds=error.retry_after)
+    return Retry(attempt=1, limit=1, next_at=rfc3339(at), cause=error.code.value)
 
 
 async def _append_refusal(journey: Journey, body: e.ActionRefused) -> None:

@@ -3,16 +3,15 @@
 A budget is the operator's signed record; what was used of it is counted from the facts `spent`, which are a fold of the
 log. So a restart frees nothing, and a budget that is changed within its period keeps what was used. What an action sets
 aside counts until the action is closed, for however long it is in doubt, and in the period in which it was set aside.
-The log refuses a clock that was set back, so that no reservation under a past day is ever recorded.
+A clock that was set back frees nothing: the ledger's never runs before the log's last entry, and the log refuses it.
 """
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Facts, Reserved
@@ -63,12 +62,12 @@ class Ledger:
         facts: Facts,
         believed: Facts,
         *,
+        clock: Callable[[], datetime],
         warn_percent: int = WARN_PERCENT,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """`facts` are the log's, `believed` the same as `Authority` reads them: signed records only.
 
-        `clock` gives Unix seconds and is the log's own.
+        `clock` gives the time in UTC, never before the log's last entry.
         """
         self._facts = facts
         self._believed = believed
@@ -87,7 +86,7 @@ class Ledger:
         """
         if action in self._held:
             raise ValueError(f"{action} has set something aside already")
-        now = self._now()
+        now = self._clock()
         spending = wanted.model_copy(update={"day": period_of("day", now)})
         spent = Spent(action, talent.id, talent.tenant, capability, target.name, False, spending)
         budgets = self._budgets(spent)
@@ -112,7 +111,7 @@ class Ledger:
 
     def standings(self) -> list[Standing]:
         """How every budget stands now, in order of their keys; only those that a present operator signed."""
-        now = self._now()
+        now = self._clock()
         used: dict[bool, _Sums] = {True: defaultdict(int), False: defaultdict(int)}
         for spent in spent_rows(self._facts, f"{period_of('month', now)}-"):
             for account, amount in accounts(spent):
@@ -124,9 +123,6 @@ class Ledger:
             taken = used[True].get(account, 0), used[False].get(account, 0)
             found.append(Standing(budget, *taken, resets_at(budget, now)))
         return found
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
 
     def _budgets(self, spent: Spent) -> list[Budget]:
         """The budgets that the spending falls under, whatever their unit. Raises IF_ERR_BUDGET_INVALID."""

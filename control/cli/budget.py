@@ -144,7 +144,7 @@ def show(shell: Shell) -> None:
     def find(house: House) -> tuple[list[Standing], list[str]]:
         from infrafabric.policy.budgets import Ledger
 
-        ledger = Ledger(house.reading.facts, house.authority)
+        ledger = Ledger(house.reading.facts, house.authority, clock=house.clock)
         return ledger.standings(), ledger.doubted()
 
     standings, doubted = look(shell, find)

@@ -307,6 +307,8 @@ class ActionRefused(Body):
     """The guest's apply as far as it came, where it had begun."""
     spent: Spending | None = None
     """Nothing, under the day for which something had been set aside: that is free again."""
+    retry: Retry | None = None
+    """When the same ask may succeed, where that is known."""
 
 
 class ActionPlanned(Body):

@@ -41,7 +41,7 @@ async def limited(world: World) -> None:
 
 def stands(house: House) -> tuple[int, int]:
     """Used and set aside."""
-    (standing,) = Ledger(house.log.facts, house.authority).standings()
+    (standing,) = Ledger(house.log.facts, house.authority, clock=house.clock).standings()
     return standing.used, standing.reserved
 
 

@@ -42,7 +42,7 @@ async def test_a_race_never_overdraws(world: World, attackers: Attackers) -> Non
         assert len(done) == COVERED and len(refused) == AT_ONCE - COVERED
         assert len(world.peer.rings) == len(world.peer.writes) == COVERED
         assert {error.code for error in refused if error is not None} == {Code.BUDGET_EXCEEDED}
-        (standing,) = Ledger(house.log.facts, house.authority).standings()
+        (standing,) = Ledger(house.log.facts, house.authority, clock=house.clock).standings()
         assert (standing.used, standing.reserved) == (COVERED * 400, 0)
     async with world.opened() as house:
         again = await house.kernel.act(world.ask(name, {"tone": "after a restart"}))

@@ -69,7 +69,7 @@ class LedgerBench:
 
     def restarted(self) -> Ledger:
         """A new ledger over the same log."""
-        self.ledger = Ledger(self.facts, self.believed, clock=lambda: self.now.timestamp())
+        self.ledger = Ledger(self.facts, self.believed, clock=lambda: self.now)
         return self.ledger
 
     def append(self, kind: Kind, body: Any, action: str = "") -> None:

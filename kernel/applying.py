@@ -74,8 +74,7 @@ async def apply(journey: Journey, planned: Planned, applied: Applied, signals: S
             for change in planned.plan.changes:
                 answer = await performer.perform(change.id)
                 if "error" in answer:
-                    refusal = answer["error"]
-                    raise FabricError(Code(refusal["code"]), refusal["message"])
+                    raise performer.refused[change.id]
     except FabricError as error:
         applied.error = error
 
@@ -133,6 +132,8 @@ class _Performer:
         self._applied = applied
         self._asked: set[str] = set()
         self._done: dict[str, Change] = {}
+        self.refused: dict[str, FabricError] = {}
+        """By change id, how the target said no."""
         self._reader = Reader(journey)
         self._waited = 0.0
 
@@ -188,6 +189,7 @@ class _Performer:
         value = dict(observed.answer or {})
         self._applied.answers[change.id] = value
         if error is not None:
+            self.refused[change.id] = error
             return {"error": {"code": error.code.value, "message": error.message, "value": value}}
         return {"ok": value}
 

@@ -46,6 +46,10 @@ class Peer:
     """Says yes and does nothing."""
     refuses: int = 0
     """Answers writes with this status, and does nothing."""
+    refuses_first: list[int] = field(default_factory=list)
+    """Statuses for the next writes, in order, which do nothing; then it is well again. 0 hangs up instead."""
+    retry_after: str = ""
+    """Sent as Retry-After with what is refused so."""
     hang_up: bool = False
     """Does what is asked and drops the connection instead of answering."""
     late: threading.Event | None = None
@@ -56,6 +60,8 @@ class Peer:
     def write(self, method: str, path: str, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
         self.writes.append(f"{method} {path}")
         self.arrived.set()
+        if self.refuses_first:
+            return self.refuses_first.pop(0), {"error": "the house is not well"}
         if self.refuses:
             return self.refuses, {"error": "the house says no"}
         parts = path.strip("/").split("/")
@@ -106,7 +112,7 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             status, answer = peer.write(self.command, self.path, json.loads(body or b"{}"), key)
             if peer.late is not None:
                 peer.late.wait(20)
-            if peer.hang_up:
+            if peer.hang_up or status == 0:
                 self.close_connection = True
                 return
             self._answer(status, answer)
@@ -115,6 +121,8 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
+            if peer.retry_after and "not well" in str(answer):
+                self.send_header("retry-after", peer.retry_after)
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

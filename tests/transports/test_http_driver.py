@@ -177,10 +177,10 @@ async def test_an_answer_cut_short_is_refused_and_not_asked_for_again(
 
     http_peer.after = hang_up
     http_peer.answer = lambda heard: answer(b"0123456789")[:-4]
-    assert (await http_rig.refusal()).code == Code.ANSWER_INVALID
+    assert (await http_rig.refusal()).code == Code.TARGET_LOST
     http_peer.answer = lambda heard: b""
     refused = await http_rig.refusal()
-    assert (refused.code, len(http_peer.heard)) == (Code.ANSWER_INVALID, 2)
+    assert (refused.code, len(http_peer.heard)) == (Code.TARGET_LOST, 2)
     assert "lamp@desk" in refused.message
 
 

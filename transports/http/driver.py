@@ -45,7 +45,8 @@ KEEPALIVE_S = 4.0
 FRESH_S = 1.0
 """How long a connection may have rested to carry a write that must not be sent twice."""
 _NO_PEER = frozenset({
-    Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.ADDRESS_CHANGED, Code.ADDRESS_REFUSED, Code.ANSWER_INVALID,
+    Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.TARGET_LOST, Code.ADDRESS_CHANGED, Code.ADDRESS_REFUSED,
+    Code.ANSWER_INVALID,
 })  # fmt: skip
 """Codes after which a target counts as down."""
 MAX_COMPILED = 256
@@ -231,7 +232,7 @@ class HttpDriver:
         except Disconnected:
             if connection is not None and connection.sent:
                 raise FabricError(
-                    Code.ANSWER_INVALID, f"target {target.name} closed the connection before its answer was complete"
+                    Code.TARGET_LOST, f"target {target.name} closed the connection before its answer was complete"
                 ) from None
             raise _unreachable(target, endpoint, "it closed the connection") from None
         except Malformed as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.ports import Purpose
+from infrafabric.kernel.words.attempts import Attempted
 from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Decision, Outcome, Plan
@@ -65,6 +66,8 @@ class Report:
     """The question to people, where the action waits for them."""
     warnings: tuple[str, ...] = ()
     """What runs low: budgets."""
+    attempts: tuple[Attempted, ...] = ()
+    """What was tried to refute the plan, where that was asked for."""
     remains: Plan | None = None
     retries: Mapping[str, Retry] = field(default_factory=dict)
     """By change id, where writes stand that were tried more than once."""

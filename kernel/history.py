@@ -29,6 +29,8 @@ class History:
     received: e.ActionReceived | None = None
     planned: e.ActionPlanned | None = None
     decided: e.ActionDecided | None = None
+    falsified: e.PlanFalsified | None = None
+    """The last attempts to refute the plan."""
     refused: e.ActionRefused | None = None
     closed: e.ActionClosed | None = None
     intended: dict[str, e.EffectIntended] = field(default_factory=dict)
@@ -67,6 +69,8 @@ class History:
                 self.planned = body
             case e.ActionDecided():
                 self.decided = body
+            case e.PlanFalsified():
+                self.falsified = body
             case e.ApprovalGiven():
                 self.approvals.append(body)
             case e.ActionRefused():
@@ -213,6 +217,7 @@ class History:
             changes_digest=planned.changes_digest if planned else "",
             context_digest=planned.context_digest if planned else "",
             pending=decided.pending if self.waiting and decided else None,
+            attempts=self.falsified.attempts if self.falsified else (),
             remains=self.closed.remains if self.closed else None,
             retries=dict(self.retries),
             receipt=receipt,

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from infrafabric.kernel.ports import Driver, Redactor, SecretBackend
+
+if TYPE_CHECKING:
+    from infrafabric.kernel.falsify.case import Attempt
 
 __all__ = ["DriverContext", "Extensions", "SecretContext", "extension", "manager"]
 
@@ -46,6 +50,11 @@ class Extensions:
     @hookspec
     def secret_backends(self, context: SecretContext) -> Mapping[str, SecretBackend]:  # type: ignore[empty-body]
         """Backends for secrets, by the scheme of their references. An extension's schemes begin with `x-`."""
+
+    @hookspec
+    def attempts(self) -> Mapping[str, Attempt]:  # type: ignore[empty-body]
+        """Attempts to refute plans, by name, beside the kernel's own: see `kernel.falsify.case.Attempt`. They run as
+        trusted code, so an adapter cannot bring them; its author ships them as an extension."""
 
     @hookspec
     def station(self, action: str, station: str) -> None:

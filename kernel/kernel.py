@@ -13,6 +13,7 @@ from infrafabric.kernel.answering import agree, settle_answered, turn_down
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.cancelling import cancel_waiting, check_may_cancel
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.falsify.waiting import falsify_waiting
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Halt, Journey, Parts
 from infrafabric.kernel.ports import Entry
@@ -125,6 +126,16 @@ class Kernel:
     async def refuse(self, action: str, refused: e.ApprovalRefused) -> Report:
         """End an action that waits, because a person refuses it. Raises as `approve` does."""
         return await self._answer(action, lambda _: turn_down(self.parts, action, refused))
+
+    async def falsify(self, action: str, talent: str, why: str) -> Report:
+        """Try to refute the plan of an action that waits for people; one that is refuted ends as refused.
+
+        Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_APPROVAL_INVALID where it does not wait, and what rebuilding it raises.
+        """
+        if not why.strip():
+            raise FabricError(Code.WHY_REQUIRED, f"no reason was given for falsifying {action}")
+        authenticate(self.parts, talent)
+        return await self._answer(action, lambda _: falsify_waiting(self.parts, action, self._load, talent, why))
 
     async def replay(self, action: str) -> Replayed:
         """Repeat an action's guest runs from the record. See `replaying.replay`."""

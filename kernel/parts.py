@@ -36,6 +36,7 @@ from infrafabric.kernel.ports import (
 from infrafabric.kernel.ports import Secrets as SecretsPort
 from infrafabric.kernel.questions import Questions
 from infrafabric.kernel.stations import OnStation, Station
+from infrafabric.kernel.words.attempts import Attempted
 from infrafabric.kernel.words.entries import Body, Kind
 from infrafabric.kernel.words.manifest import Effect
 from infrafabric.kernel.words.policy import Spending
@@ -180,6 +181,8 @@ class Journey:
     """Whether the intent was looked through for the target's secrets."""
     reserved: Spending | None = None
     """What was set aside for it in the budgets."""
+    attempts: tuple[Attempted, ...] = ()
+    """What was tried to refute the plan."""
     ended: bool = False
     """Whether an ending was handed to the log; there is only one."""
 

@@ -108,8 +108,8 @@ async def _onward(
         if ask.expect and planned.changes_digest != ask.expect:
             raise FabricError(Code.PLAN_STALE, f"the plan for {journey.target.name} is no longer the one looked at")
         if ask.falsify and planned.plan.changes and ask.purpose in ("apply", "undo"):
-            made = await falsify(Case(journey, planned, decided.decision, undoes), ask.why)
-            if (refuted := refutation(made)) is not None:
+            journey.attempts = await falsify(Case(journey, planned, decided.decision, undoes), ask.why)
+            if (refuted := refutation(journey.attempts)) is not None:
                 raise refuted
         if decided.pending is not None:
             return waiting(journey, planned, decided)

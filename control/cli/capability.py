@@ -10,7 +10,7 @@ import click
 from infrafabric.control.cli.acted import acted
 from infrafabric.control.cli.claim_options import given_claim, given_evidence
 from infrafabric.control.cli.find import find
-from infrafabric.control.cli.frame import changing, command, traced
+from infrafabric.control.cli.frame import changing, command, stop, traced
 from infrafabric.control.cli.intent_command import (
     A_LOOK,
     IntentCommand,
@@ -109,14 +109,19 @@ def plan(ctx: click.Context, /, **given: Any) -> None:
     default="",
     help="changes_digest of the plan that you looked at; any other is refused.",
 )
+@click.option(
+    "--mode", type=click.Choice(["falsify"]), help="falsify: try to refute the plan first; see docs/falsify.md."
+)
 @changing
 @click.pass_context
-def apply(ctx: click.Context, /, dry_run: bool, **given: Any) -> None:
+def apply(ctx: click.Context, /, dry_run: bool, mode: str | None, **given: Any) -> None:
     """Plan an intent, decide, perform the changes, and look again whether they took.
 
     Name the capability to see its intent fields: ifctl capability apply CAPABILITY --help
     """
-    _act(ctx, "dry_run" if dry_run else "apply", **given)
+    if dry_run and mode is not None:
+        stop("--dry-run and --mode exclude each other: `ifctl falsify` tries plans that wait")
+    _act(ctx, "dry_run" if dry_run else "apply", falsify=mode == "falsify", **given)
 
 
 @capability.add_command
@@ -213,6 +218,7 @@ def _act(
     claim: str | None,
     evidence: tuple[Path, ...],
     expect: str = "",
+    falsify: bool = False,
 ) -> None:
     from infrafabric.kernel.ask import Ask
     from infrafabric.kernel.words.names import capability_id
@@ -240,6 +246,7 @@ def _act(
             expect=expect,
             claim=stated,
             evidence=shown,
+            falsify=falsify,
         )
         return await house.kernel.act(ask, _watcher(shell, trace))
 

@@ -10,7 +10,7 @@ from infrafabric.kernel.words.base import Word
 
 __all__ = ["MOST_SAID", "Attempted", "AttemptName"]
 
-AttemptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+){0,5}$", max_length=60)]
+AttemptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}$")]
 MOST_SAID = 500
 """Characters of what an attempt says."""
 

@@ -1,0 +1,60 @@
+"""Falsify a plan that waits for people: it stands as it was recorded, and is held against the world as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infrafabric.kernel.answering import resume
+from infrafabric.kernel.ask import Report
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.falsify.attempts import falsify, refutation
+from infrafabric.kernel.falsify.case import Case
+from infrafabric.kernel.history import History
+from infrafabric.kernel.parts import Journey, Parts
+from infrafabric.kernel.planning import Planned
+from infrafabric.kernel.questions import end_waiting
+from infrafabric.kernel.road import Load
+
+__all__ = ["falsify_waiting"]
+
+
+async def falsify_waiting(parts: Parts, action: str, load: Load, talent: str, why: str) -> Report:
+    """Try to refute the recorded plan of `action`. It goes on waiting where it stood, and ends where it did not.
+
+    Raises IF_ERR_APPROVAL_INVALID where it does not wait, and what keeps it from being planned again.
+    """
+    async with parts.questions.answering(action):
+        history = History.of(action, parts.log.entries(action))
+        decision = history.asked.decision
+        journey = await resume(parts, history)
+        planned = _recorded(journey, history)
+        undone = journey.ask.undoes
+        undoes = History.of(undone, parts.log.entries(undone)) if undone else None
+        async with parts.governor.turn(journey.target.name, 1, journey.talent.id):
+            await load(journey)
+            made = await falsify(Case(journey, planned, decision, undoes), why)
+        refuted = refutation(made)
+        if refuted is not None:
+            await end_waiting(parts, history, refuted, actor=talent)
+    return History.of(action, parts.log.entries(action)).report(await parts.log.receipt(action))
+
+
+def _recorded(journey: Journey, history: History) -> Planned:
+    """The plan that waits. The hazards that only the adapter named are taken out of the rebuilt ask's."""
+    recorded = history.planned
+    if recorded is None:
+        raise FabricError(Code.BODY_ERASED, f"the log no longer says what {history.action} was to do")
+    plan = recorded.plan
+    of_adapter = {*plan.hazards, *(hazard for change in plan.changes for hazard in change.hazards)}
+    others = tuple(hazard for hazard in recorded.hazards if hazard not in of_adapter)
+    journey.ask = replace(journey.ask, hazards=others)
+    return Planned(
+        plan=plan,
+        run=recorded.run,
+        address=recorded.address,
+        requests=recorded.requests,
+        hazards=recorded.hazards,
+        changes_digest=recorded.changes_digest,
+        seed=recorded.run.seed if recorded.run is not None else 0,
+        at=journey.parts.monotonic(),
+    )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,7 +11,9 @@ from infrafabric.kernel.errors import Code
 from infrafabric.keys.keystore import Keystore
 from infrafabric.keys.passphrase import Passphrase
 from infrafabric.keys.signing import SigningKey
-from tests.support.homes import Ifctl
+
+if TYPE_CHECKING:
+    from homes import Ifctl
 
 ADD = ("talent", "add", "--name", "Finance.Agent", "--role", "analyst", "--why", "earnings pass")
 GRANT = ("talent", "grant", "--name", "Finance.Agent", "--capability", "vmix.switcher", "--why", "earnings pass")

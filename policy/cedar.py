@@ -170,28 +170,30 @@ _NAMED = re.compile(r"`([^`]+)`")
 
 
 def _invalid(rules: list[Rule]) -> list[Problem]:
-    """What the schema has against the policies, each problem once."""
+    """What the schema has against the policies, each problem once: a policy's misspelt word, else its message."""
     import cedarpy
 
     schema = schema_text()
     text = "\n".join(rule.piece.text for rule in rules)
     known = sorted(set(re.findall(r"[A-Za-z_]+", re.sub(r"//.*", "", schema))))
-    found: dict[tuple[str, str], Problem] = {}
+    found: dict[tuple[str, str, str], Problem] = {}
     for error in cedarpy.validate_policies(text, schema).errors:
         place = error.policy_id.removeprefix("policy")
         if not place.isdigit() or int(place) >= len(rules):
-            found["", error.error] = Problem(rules[0].piece.file if rules else "", 1, error.error)
+            found["", "", error.error] = Problem(rules[0].piece.file if rules else "", 1, error.error)
             continue
         rule = rules[int(place)]
         words = _POLICY.sub("", error.error)
         named = _NAMED.search(words)
         word = named.group(1) if named else ""
         last = re.split(r'::"|[.]', word.rstrip('"'))[-1]
-        key = (rule.id, word or words)
+        key = (rule.id, word, "" if word else words)
         if key not in found:
             hint = nearest(last, ACTIONS if word.startswith("Action::") else known) if last not in known else ""
             found[key] = Problem(rule.piece.file, rule.piece.line_of(last), f"policy {rule.id}: {words}{hint}")
-    return list(found.values())
+    # What names nothing only follows from what was named.
+    telling = {name for name, word, _ in found if word}
+    return [problem for (name, word, _), problem in found.items() if word or name not in telling]
 
 
 def _demanded(demands: list[Demand]) -> Judged:

@@ -7,7 +7,7 @@ confidence is a decimal of at most six places, and entries hold it as a string.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -33,10 +33,10 @@ def _decimal(value: object) -> object:
         raise ValueError("a number is expected")
     try:
         number = Decimal(str(value))
-        if not number.is_finite() or abs(number) >= Decimal(10) ** 15:
+        if not number.is_finite() or (number and number.adjusted() >= 15):
             raise ValueError("a finite number below 10^15 is expected")
         return number.quantize(_SIX_PLACES, rounding=ROUND_FLOOR).normalize() + 0
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError("a decimal number is expected") from None
 
 

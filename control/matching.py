@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from infrafabric.control.health import known_health
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.matching import Condition, Ground, Matches, Offer, Task, match
+from infrafabric.kernel.ports import Question
+from infrafabric.kernel.words.manifest import Manifest
+from infrafabric.kernel.words.plan import Verdict
 from infrafabric.kernel.words.things import Talent, Target
 
 if TYPE_CHECKING:
@@ -24,9 +28,9 @@ class HouseMatcher:
 
     def find(self, task: Task) -> Matches:
         """What fits now, the best first. Of capabilities that may not be used the reason is told."""
-        return match(task, self._ground())
+        return match(task, self._ground(task))
 
-    def _ground(self) -> Ground:
+    def _ground(self, task: Task) -> Ground:
         house = self._house
         authority = house.authority
         talents = []
@@ -43,7 +47,22 @@ class HouseMatcher:
             now=house.clock(),
             conditions={name: Condition(one.state, one.detail) for name, one in seen.items()},
             load=self._load(),
+            opinion=self._opinion(task.intent),
         )
+
+    def _opinion(self, intent: Mapping[str, Any]) -> Callable[[Talent, Manifest, Target], str]:
+        """Asks the guard what the kernel will ask it first: may this talent plan here."""
+        from infrafabric.policy.cedar_guard import CedarGuard
+
+        guard = CedarGuard(self._house.authority, self._house.clock)
+
+        def opinion(talent: Talent, manifest: Manifest, target: Target) -> str:
+            capability = self._house.registry.resolve(manifest.id)
+            question = Question(talent, capability, target, None, (), dry_run=True, purpose="plan", intent=intent)
+            decision = guard.decide(question)
+            return "" if decision.verdict is Verdict.SHARE else f"{decision.verdict.value}: {decision.reason}"
+
+        return opinion
 
     def _offers(self) -> list[Offer]:
         """One offer for each capability: the usable bundle, else the reason of the first that may not be used."""

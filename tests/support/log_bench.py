@@ -46,6 +46,8 @@ class Bench:
 
     folder: Path
     key: SigningKey = field(default_factory=lambda: SigningKey.from_seed(bytes(range(32))))
+    heir: SigningKey | None = None
+    """The key that takes over."""
     now: float = 1_790_000_000.0
     passed: float = 0.0
     """Seconds by the clock that nobody can set."""
@@ -72,6 +74,7 @@ class Bench:
             Slots(self.slots),
             origin=self.origin,
             signer=KeySigner(self.key),
+            heir=KeySigner(self.heir) if self.heir is not None else None,
             pseudonym_key=self.pseudonym_key,
             project=project,
             clock=lambda: self.now,

@@ -59,7 +59,7 @@ def falsify(shell: Shell, actions: tuple[str, ...], task: str | None, mode: str,
 async def _tried(house: House, actions: tuple[str, ...], talent: str, why: str) -> list[dict[str, Any]]:
     """What was tried on each plan. One that could not be rebuilt counts as refuted, and goes on waiting."""
     chosen = actions or tuple(action for action, _ in house.log.facts.scan("pending"))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for action in chosen:
         try:
             report = await house.kernel.falsify(action, talent, why)
@@ -72,7 +72,12 @@ async def _tried(house: House, actions: tuple[str, ...], talent: str, why: str) 
             continue
         attempts = attempts_json(report.attempts)
         refuted = report.error is not None and report.error.code is Code.FALSIFIED
-        row = {"action": action, "outcome": report.outcome.value, "attempts": attempts, "refuted": refuted}
+        row: dict[str, Any] = {
+            "action": action,
+            "outcome": report.outcome.value,
+            "attempts": attempts,
+            "refuted": refuted,
+        }
         if refuted and report.error is not None:
             row["error"] = report.error.as_json()
         rows.append(row)

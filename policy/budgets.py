@@ -10,23 +10,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Facts, Reserved
 from infrafabric.kernel.words.policy import Budget, Spending, Unit
 from infrafabric.kernel.words.things import Talent, Target
 from infrafabric.policy.amounts import shown
-from infrafabric.policy.spending import Spent, accounts, amounts, period_of, resets_at, spent_rows, subjects
+from infrafabric.policy.spending import (
+    Account,
+    Spent,
+    Whose,
+    accounts,
+    amounts,
+    period_of,
+    resets_at,
+    spent_rows,
+    summed,
+)
 
 __all__ = ["Ledger", "Standing"]
 
 WARN_PERCENT = 80
 _MONTHS = 2
 """Months whose sums are kept: the present one, and the one before for what is still open from it."""
-
-_Sums = dict[tuple[str, str, Unit, str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class Ledger:
         self._clock = clock
         self._held: dict[str, Spent] = {}
         """What actions of this process set aside and have not settled."""
-        self._months: dict[str, _Sums] = {}
+        self._months: dict[str, dict[Account, int]] = {}
         self._read: dict[str, tuple[bytes, Budget]] = {}
 
     def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Reserved:
@@ -88,9 +97,9 @@ class Ledger:
             raise ValueError(f"{action} has set something aside already")
         now = self._clock()
         spending = wanted.model_copy(update={"day": period_of("day", now)})
-        spent = Spent(action, talent.id, talent.tenant, capability, target.name, False, spending)
-        budgets = self._budgets(spent)
-        warnings = self._check(budgets, spending, now) if budgets else ()
+        spent = Spent.of(action, Whose(talent.id, talent.tenant, capability), target.name, spending)
+        budgets = self._budgets(spent.whose)
+        warnings = self._check(budgets, spent, now) if budgets else ()
         self._held[action] = spent
         self._count(spent, 1)
         return Reserved(spending, tuple(warnings))
@@ -102,8 +111,10 @@ class Ledger:
             # Of a former process: its month is read again, from the log that has the ending by now.
             self._months.pop(spent.day[:7], None)
             return
-        self._count(held, -1)
-        self._count(replace(held, settled=True, spending=spent.model_copy(update={"day": held.spending.day})), 1)
+        settled = Spent.of(action, held.whose, held.target, spent, settled=True)._replace(day=held.day)
+        if settled != held._replace(settled=True):
+            self._count(held, -1)
+            self._count(settled, 1)
 
     def doubted(self) -> list[str]:
         """Keys of the budgets that no present operator signed: what falls under them is refused."""
@@ -112,25 +123,23 @@ class Ledger:
     def standings(self) -> list[Standing]:
         """How every budget stands now, in order of their keys; only those that a present operator signed."""
         now = self._clock()
-        used: dict[bool, _Sums] = {True: defaultdict(int), False: defaultdict(int)}
-        for spent in spent_rows(self._facts, f"{period_of('month', now)}-"):
-            for account, amount in accounts(spent):
-                used[spent.settled][account] += amount
+        rows = list(spent_rows(self._facts, period_of("month", now)))
+        used, reserved = summed(row for row in rows if row.settled), summed(row for row in rows if not row.settled)
         found = []
         for _, content in self._believed.scan("budget"):
             budget = Budget.model_validate(content)
             account = _account(budget, now)
-            taken = used[True].get(account, 0), used[False].get(account, 0)
-            found.append(Standing(budget, *taken, resets_at(budget, now)))
+            taken = Standing(budget, used.get(account, 0), reserved.get(account, 0), resets_at(budget, now))
+            found.append(taken)
         return found
 
-    def _budgets(self, spent: Spent) -> list[Budget]:
+    def _budgets(self, whose: Whose) -> list[Budget]:
         """The budgets that the spending falls under, whatever their unit. Raises IF_ERR_BUDGET_INVALID."""
         found = []
-        for subject, tenant in subjects(spent.talent, spent.tenant, spent.capability):
+        for subject in whose.subjects:
             for key, _ in self._facts.scan("budget", f"{subject} "):
                 budget = self._budget(key)
-                if budget.tenant == tenant:
+                if budget.tenant == whose.tenant:
                     found.append(budget)
         return found
 
@@ -145,7 +154,7 @@ class Ledger:
             kept = self._read[key] = (stored, Budget.model_validate(content))
         return kept[1]
 
-    def _check(self, budgets: Sequence[Budget], wanted: Spending, now: datetime) -> list[str]:
+    def _check(self, budgets: Sequence[Budget], wanted: Spent, now: datetime) -> list[str]:
         """What runs low with `wanted` taken. Raises IF_ERR_BUDGET_EXCEEDED, the one to wait longest for."""
         sums = self._sums(now)
         refusals: list[FabricError] = []
@@ -169,29 +178,25 @@ class Ledger:
         return warnings
 
     def _count(self, spent: Spent, sign: int) -> None:
-        sums = self._months.get(spent.spending.day[:7])
+        sums = self._months.get(spent.day[:7])
         if sums is not None:
             for account, amount in accounts(spent):
-                sums[account] += sign * amount
+                sums[account] = sums.get(account, 0) + sign * amount
 
-    def _sums(self, now: datetime) -> _Sums:
+    def _sums(self, now: datetime) -> dict[Account, int]:
         """What was taken of every account in the month: what the log says, and what this process set aside."""
         month = period_of("month", now)
         sums = self._months.get(month)
         if sums is None:
-            sums = defaultdict(int)
             while len(self._months) >= _MONTHS:
                 del self._months[min(self._months)]
-            recorded = (spent for spent in spent_rows(self._facts, f"{month}-") if spent.action not in self._held)
-            held = (spent for spent in self._held.values() if spent.spending.day[:7] == month)
-            for spent in (*recorded, *held):
-                for account, amount in accounts(spent):
-                    sums[account] += amount
-            self._months[month] = sums
+            recorded = (row for row in spent_rows(self._facts, month) if row.action not in self._held)
+            held = (row for row in self._held.values() if row.day[:7] == month)
+            sums = self._months[month] = summed(chain(recorded, held))
         return sums
 
 
-def _account(budget: Budget, now: datetime) -> tuple[str, str, Unit, str, str]:
+def _account(budget: Budget, now: datetime) -> Account:
     return budget.subject, budget.tenant, budget.unit, budget.currency, period_of(budget.period, now)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from infrafabric.kernel.ports import Facts
 from infrafabric.policy.spending import Spent, spent_rows
@@ -32,16 +32,15 @@ class Costs:
     """Verdicts on plans, also on those that only looked or were not allowed."""
 
     def add(self, spent: Spent) -> None:
-        spending = spent.spending
         if not spent.settled:
-            if spending.money:
-                self.reserved[spending.currency] += spending.money
+            if spent.money:
+                self.reserved[spent.currency] += spent.money
             return
-        self.actions += spending.requests > 0
-        self.writes += spending.requests
-        self.tokens += spending.tokens
-        if spending.money:
-            self.money[spending.currency] += spending.money
+        self.actions += spent.requests > 0
+        self.writes += spent.requests
+        self.tokens += spent.tokens
+        if spent.money:
+            self.money[spent.currency] += spent.money
 
     def per_decision(self) -> dict[str, int]:
         """Money a decision, in millionths by currency, rounded half up; nothing where nothing was decided."""
@@ -62,19 +61,17 @@ def sum_costs(facts: Facts, by: By, since: date, until: date) -> Sequence[Costs]
         return groups.setdefault(name, Costs(name))
 
     for month in _months(since, until):
-        for spent in spent_rows(facts, f"{month}-"):
-            day = spent.spending.day
-            if first <= day <= last and (spent.spending.requests or not spent.settled):
-                group(day if by == "day" else str(getattr(spent, by))).add(spent)
+        for spent in spent_rows(facts, month):
+            if first <= spent.day <= last and (spent.requests or not spent.settled):
+                group(_group(by, spent.day, {**spent.whose._asdict(), "target": spent.target})).add(spent)
         for key, value in facts.scan("decided", f"{month}-"):
-            day = key[:10]
-            if first <= day <= last:
-                group(day if by == "day" else _named(value, by)).decisions += 1
+            if first <= key[:10] <= last:
+                group(_group(by, key[:10], value)).decisions += 1
     return [groups[name] for name in sorted(groups)]
 
 
-def _named(value: Any, by: str) -> str:
-    return str(value[by])
+def _group(by: By, day: str, names: Mapping[str, str]) -> str:
+    return day if by == "day" else names[by]
 
 
 def _months(since: date, until: date) -> Iterator[str]:

@@ -2,73 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from infrafabric.kernel.ports import Facts
 from infrafabric.kernel.words.policy import Budget, Spending, Unit
 
-__all__ = ["Spent", "accounts", "amounts", "period_of", "resets_at", "spent_rows", "subjects"]
+__all__ = ["Account", "Spent", "Whose", "accounts", "amounts", "period_of", "resets_at", "spent_rows", "summed"]
+
+Account = tuple[str, str, Unit, str, str]
+"""Where spending counts: subject, tenant, unit, currency, period."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What an action set aside, or once it is settled, spent; and whose that is."""
+class Whose(NamedTuple):
+    """In whose budgets spending counts."""
 
-    action: str
     talent: str
     tenant: str
     capability: str
+
+    @property
+    def subjects(self) -> tuple[str, str, str]:
+        """The subjects of budgets that it falls under. In all of them the tenant's own spending counts alone."""
+        return f"talent:{self.talent}", f"capability:{self.capability}", f"tenant:{self.tenant}"
+
+
+class Spent(NamedTuple):
+    """What an action set aside or, once it is settled, spent; and whose that is."""
+
+    action: str
+    whose: Whose
     target: str
     settled: bool
-    spending: Spending
+    day: str
+    requests: int
+    money: int
+    currency: str
+    tokens: int
 
-
-def spent_rows(facts: Facts, prefix: str) -> Iterator[Spent]:
-    """The rows of a month (`2026-11-`) or a day (`2026-11-21 `), in UTC."""
-    for key, value in facts.scan("spent", prefix):
-        day, _, action = key.partition(" ")
-        yield Spent(
+    @classmethod
+    def of(cls, action: str, whose: Whose, target: str, spending: Spending, *, settled: bool = False) -> Spent:
+        return cls(
             action,
-            value["talent"],
-            value["tenant"],
-            value["capability"],
-            value["target"],
-            value["settled"],
-            Spending(
-                requests=value["requests"],
-                money=value["money"],
-                currency=value["currency"],
-                tokens=value["tokens"],
-                day=day,
-            ),
+            whose,
+            target,
+            settled,
+            spending.day,
+            spending.requests,
+            spending.money,
+            spending.currency,
+            spending.tokens,
         )
 
 
-def subjects(talent: str, tenant: str, capability: str) -> tuple[tuple[str, str], ...]:
-    """The subjects of budgets that such spending falls under, each with the tenant whose spending counts there."""
-    return (f"talent:{talent}", tenant), (f"capability:{capability}", tenant), (f"tenant:{tenant}", tenant)
+def spent_rows(facts: Facts, month: str) -> Iterator[Spent]:
+    """The rows of a month (`2026-11`), in UTC."""
+    for key, value in facts.scan("spent", f"{month}-"):
+        day, _, action = key.partition(" ")
+        yield Spent(
+            action,
+            Whose(value["talent"], value["tenant"], value["capability"]),
+            value["target"],
+            value["settled"],
+            day,
+            value["requests"],
+            value["money"],
+            value["currency"],
+            value["tokens"],
+        )
 
 
-def amounts(spending: Spending) -> Iterator[tuple[Unit, str, int]]:
+def amounts(spent: Spent) -> Iterator[tuple[Unit, str, int]]:
     """Unit, currency and amount of what is not nothing."""
-    if spending.requests:
-        yield Unit.REQUESTS, "", spending.requests
-    if spending.money:
-        yield Unit.MONEY, spending.currency, spending.money
-    if spending.tokens:
-        yield Unit.TOKENS, "", spending.tokens
+    if spent.requests:
+        yield Unit.REQUESTS, "", spent.requests
+    if spent.money:
+        yield Unit.MONEY, spent.currency, spent.money
+    if spent.tokens:
+        yield Unit.TOKENS, "", spent.tokens
 
 
-def accounts(spent: Spent) -> Iterator[tuple[tuple[str, str, Unit, str, str], int]]:
-    """Where the spending counts: (subject, tenant, unit, currency, period) and how much."""
-    spending = spent.spending
-    for subject, tenant in subjects(spent.talent, spent.tenant, spent.capability):
-        for unit, currency, amount in amounts(spending):
-            for period in (spending.day, spending.day[:7]):
-                yield (subject, tenant, unit, currency, period), amount
+def accounts(spent: Spent) -> Iterator[tuple[Account, int]]:
+    """Where the spending counts, and how much."""
+    for subject in spent.whose.subjects:
+        for unit, currency, amount in amounts(spent):
+            for period in (spent.day, spent.day[:7]):
+                yield (subject, spent.whose.tenant, unit, currency, period), amount
+
+
+def summed(rows: Iterable[Spent]) -> dict[Account, int]:
+    """The sums of all accounts. A month may have very many rows, so they are first added up by whose they are."""
+    groups: dict[tuple[Whose, str, str], list[int]] = {}
+    for row in rows:
+        group = groups.get((row.whose, row.day, row.currency))
+        if group is None:
+            group = groups[row.whose, row.day, row.currency] = [0, 0, 0]
+        group[0] += row.requests
+        group[1] += row.money
+        group[2] += row.tokens
+    sums: dict[Account, int] = {}
+    for (whose, day, currency), (requests, money, tokens) in groups.items():
+        for account, amount in accounts(Spent("", whose, "", True, day, requests, money, currency, tokens)):
+            sums[account] = sums.get(account, 0) + amount
+    return sums
 
 
 def period_of(period: Literal["day", "month"], now: datetime) -> str:

@@ -104,7 +104,7 @@ class Parts:
         self.refused[cause] += 1
 
     def masked(self, error: FabricError) -> FabricError:
-        """`error` without secrets, which a driver or an extension that nobody here wrote may have put into its words."""
+        """`error` without secrets: a driver or extension that nobody here wrote may have put some into its words."""
         if not self.redactor.found(f"{error.message}\n{error.remedy}"):
             return error
         message, remedy = self.redactor.redact(error.message), self.redactor.redact(error.remedy)

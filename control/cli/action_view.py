@@ -63,6 +63,8 @@ def report_json(report: Report, effects: Mapping[str, Effect] | None = None) -> 
         shape["warnings"] = list(report.warnings)
     if report.attempts:
         shape["attempts"] = attempts_json(report.attempts)
+    if report.retries:
+        shape["retries"] = {change: retry.as_json() for change, retry in report.retries.items()}
     if report.pending is not None:
         shape["pending"] = report.pending.as_json()
     if report.error is not None:
@@ -88,6 +90,11 @@ def show_report(
     for warning in report.warnings:
         console.print(Text.assemble(("warning  ", "bold"), (visible(warning), "yellow")))
     show_attempts(console, attempts_json(report.attempts))
+    for change, retry in report.retries.items():
+        cause = f", after {retry.cause}" if retry.cause else ""
+        console.print(
+            Text.assemble(("attempts ", "bold"), f"{visible(change)}: {retry.attempt} of {retry.limit}{cause}")
+        )
     sign, colour, words = _WORDS.get(report.outcome, ("·", "", report.outcome.value))
     console.print(Text.assemble(("outcome  ", "bold"), (f"{sign} {words}", colour)))
     if report.pending is not None:

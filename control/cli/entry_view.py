@@ -110,9 +110,12 @@ def _summary(kind: str, body: dict[str, Any]) -> str:
             decision = body["decision"]
             return f"{decision['verdict']}: {decision['reason']}"
         case "effect.intended":
-            return f"{body['change']}: {body['request']}"
+            attempt = f" (attempt {body['attempt']})" if body.get("attempt", 1) > 1 else ""
+            return f"{body['change']}{attempt}: {body['request']}"
         case "effect.observed":
-            return f"{body['change']}: {body['result']} {body.get('code', '')}".rstrip()
+            again = (body.get("retry") or {}).get("next_at", "")
+            tried = f", tried again at {again}" if again else ""
+            return f"{body['change']}: {body['result']} {body.get('code', '')}".rstrip() + tried
         case "action.closed":
             return f"{body['outcome']} {body.get('code', '')}".rstrip()
         case "trust.changed":
@@ -127,6 +130,9 @@ def _summary(kind: str, body: dict[str, Any]) -> str:
             value = body["value"]
             capability = value["capability"].rpartition("/")[2]
             return f"{body['change']} {value['talent']} {capability} on {value['target']}: {body['why']}"
+        case "breaker.changed":
+            said = f"{body['state']} {short} on {target} {body.get('cause', '')}".rstrip()
+            return f"{said}: {body['why']}" if body.get("why") else said
         case "secret.changed":
             return f"{body['change']} {body['name']}: {body['why']}"
         case "adapter.loaded" | "adapter.unloaded":

@@ -8,6 +8,7 @@ import click
 
 from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import look, operating
+from infrafabric.control.cli.rates import rate as read_rate
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.talent_grant import grant, revoke
 from infrafabric.control.cli.talent_key import check_unused, key
@@ -16,7 +17,7 @@ from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
-    from infrafabric.kernel.words.things import Rate, Talent
+    from infrafabric.kernel.words.things import Talent
 
 __all__ = ["talent"]
 
@@ -73,7 +74,7 @@ def add(
 
     reason = shell.why(why)
     enrolled = str(PublicKey.enrol(key)) if key is not None else None
-    bucket = _rate(rate) if rate is not None else None
+    bucket = read_rate(rate) if rate is not None else None
 
     async def work(house: House) -> Talent:
         value = _talent(
@@ -141,7 +142,7 @@ def set_(
         if owner is not None:
             members["owner"] = _owner(house, owner, old.tenant)
         if rate is not None:
-            members["rate"] = None if rate == "none" else _rate(rate)
+            members["rate"] = None if rate == "none" else read_rate(rate)
         value = _talent(**members)
         await house.record(house.operator(shell.trace).talent(value, reason))
         return value
@@ -200,20 +201,6 @@ def _changed(what: str, old: tuple[str, ...], more: tuple[str, ...], less: tuple
             known = ", ".join(old) or "none"
             raise FabricError(Code.NAME_INVALID, f"it has no {what} {name[:40]!r}; it has {known}")
     return tuple(name for name in dict.fromkeys((*old, *more)) if name not in less)
-
-
-def _rate(text: str) -> Rate:
-    """The rate of 2, 0.5 or 2:10 (asks a second, and at once). Raises IF_ERR_USAGE."""
-    from pydantic import ValidationError
-
-    from infrafabric.kernel.words.things import Rate
-
-    rps, _, burst = text.partition(":")
-    try:
-        return Rate(rps=float(rps), burst=int(burst) if burst else max(1, round(float(rps))))
-    except (ValueError, OverflowError, ValidationError):
-        said = f"--rate: {text[:40]!r} is no rate; one is 2 (asks a second) or 2:10 (and 10 at once)"
-        raise FabricError(Code.USAGE, said) from None
 
 
 def _done(shell: Shell, value: Talent, what: str) -> None:

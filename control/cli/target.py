@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infrafabric.control.cli.breaker import reset_breaker, shown_breakers
 from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import look, operating
+from infrafabric.control.cli.rates import rate as read_rate
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
@@ -56,6 +58,7 @@ def target() -> None:
     multiple=True,
     help="A hazard that a write of this effect has here; any=NAME for every write.",
 )
+@click.option("--rate", metavar="RPS[:BURST]", help="How often anything may be asked for on it, in asks a second.")
 @click.option("--tenant", default="default", show_default=True, help="Whose it is.")
 @changing
 def add(
@@ -66,6 +69,7 @@ def add(
     allow: tuple[str, ...],
     timeout: float | None,
     hazards: tuple[str, ...],
+    rate: str | None,
     tenant: str,
     why: str | None,
 ) -> None:
@@ -81,6 +85,7 @@ def add(
         secrets=_references(secrets),
         allow_addresses=allow,
         timeout_s=timeout,
+        rate=read_rate(rate) if rate is not None else None,
         hazards=_hazards(hazards),
     )
 
@@ -129,6 +134,9 @@ def add(
 @click.option(
     "--no-hazard", "harmless", metavar="EFFECT", multiple=True, help="An effect without hazards of its own here."
 )
+@click.option(
+    "--rate", metavar="RPS[:BURST]", help="How often anything may be asked for on it; none: as the settings say."
+)
 @changing
 def set_(
     shell: Shell,
@@ -141,12 +149,13 @@ def set_(
     timeout: float | None,
     hazards: tuple[str, ...],
     harmless: tuple[str, ...],
+    rate: str | None,
     why: str | None,
 ) -> None:
     """Change some of a target's settings, secret references or address classes; the others stay."""
     reason = shell.why(why)
     new_settings, new_secrets = _pairs(settings), _references(secrets)
-    if not (new_settings or new_secrets or unset or allow or deny or timeout or hazards or harmless):
+    if not (new_settings or new_secrets or unset or allow or deny or timeout or hazards or harmless or rate):
         stop("say what to change")
 
     async def work(house: House) -> Target:
@@ -161,7 +170,7 @@ def set_(
             secrets={key: item for key, item in {**old.secrets, **new_secrets}.items() if key not in unset},
             allow_addresses=[one for one in dict.fromkeys((*old.allow_addresses, *allow)) if one not in deny],
             timeout_s=timeout if timeout is not None else old.timeout_s,
-            rate=old.rate,
+            rate=old.rate if rate is None else None if rate == "none" else read_rate(rate),
             hazards=_hazards(hazards, {name: had for name, had in old.hazards.items() if name not in harmless}),
         )
         _check_known(house, value)
@@ -195,11 +204,14 @@ def list_(shell: Shell, check: bool) -> None:
                 Text(_lines(row.get("settings", {}))),
                 Text(_lines(row.get("secrets", {}))),
                 Text(", ".join(row.get("allow_addresses", ())) or "public, private"),
-                Text(_health(row["health"])),
+                Text(_health(row["health"]) + shown_breakers(row["breakers"])),
             )
         console.print(table if rows else "no targets yet; `ifctl target add` makes one")
 
     shell.result({"targets": rows}, render)
+
+
+target.add_command(reset_breaker)
 
 
 @target.add_command
@@ -236,14 +248,16 @@ def remove(shell: Shell, name: str, why: str | None) -> None:
 
 
 def _known(house: House) -> list[dict[str, Any]]:
-    """The targets, each with its noted health; null where none is noted."""
+    """The targets, each with its noted health, null where none is noted, and its breakers that are not closed."""
+    from infrafabric.control.breaking import known_breakers
     from infrafabric.control.health import known_health
 
-    seen = known_health(house.home.root)
+    seen, breakers = known_health(house.home.root), known_breakers(house.reading.facts)
     rows = []
     for name, value in house.authority.scan("target"):
         health = seen.get(name)
-        rows.append({**value, "health": None if health is None else health.as_json()})
+        row = {**value, "health": None if health is None else health.as_json(), "breakers": breakers.get(name, [])}
+        rows.append(row)
     return rows
 
 

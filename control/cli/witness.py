@@ -41,6 +41,7 @@ def witness() -> None:
 @click.option("--action", metavar="ACTION", help="Of this action.")
 @click.option("--kind", metavar="KIND", help="Of this kind, such as action.closed.")
 @click.option("--since", metavar="TIME", help="Not before this time (RFC 3339), or within the last 15m, 2h, 3d.")
+@click.option("--as", "reader", metavar="TALENT", help="What this talent may read: of its tenant, of the newest 1000.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many, the newest."
 )
@@ -53,10 +54,12 @@ def query(
     action: str | None,
     kind: str | None,
     since: str | None,
+    reader: str | None,
     limit: int,
 ) -> None:
     """Find entries, newest first. Each was checked against the signed root before it is shown."""
     from infrafabric.control.cli.entry_view import found_json, parse_since, show_found
+    from infrafabric.control.cli.reading_as import of_tenant, reader_of
     from infrafabric.kernel.words.entries import Kind
     from infrafabric.kernel.words.names import capability_id, trace_id
     from infrafabric.witness.store import Query
@@ -65,6 +68,7 @@ def query(
         stop(f"{visible(kind, 60)!r} is no kind of entry; they are: {', '.join(Kind)}")
 
     def find(house: House) -> list[dict[str, Any]]:
+        who = reader_of(house, reader) if reader is not None else None
         wanted = Query(
             trace=trace_id(trace) if trace is not None else None,
             talent=house.talent_named(talent) if talent is not None else None,
@@ -73,9 +77,9 @@ def query(
             target=target,
             action=action,
             since=parse_since(since) if since is not None else None,
-            limit=limit,
+            limit=limit if who is None else 1000,
         )
-        return [found_json(found) for found in house.reading.find(wanted)]
+        return of_tenant(map(found_json, house.reading.find(wanted)), who)[:limit]
 
     rows = look(shell, find)
     shell.result({"entries": rows}, lambda console: show_found(console, rows))
@@ -84,14 +88,23 @@ def query(
 @witness.add_command
 @command("show", short_help="One entry, or all of an action.")
 @click.argument("what", metavar="INDEX|ACTION")
-def show(shell: Shell, what: str) -> None:
+@click.option("--as", "reader", metavar="TALENT", help="Only what this talent may read: its tenant's entries.")
+def show(shell: Shell, what: str, reader: str | None) -> None:
     """Show an entry by its index, or every entry of an action, with its body."""
     from infrafabric.control.cli.entry_view import action_json, entry_json, show_entries
+    from infrafabric.control.cli.reading_as import of_tenant, reader_of
 
     def find(house: House) -> list[dict[str, Any]]:
+        who = reader_of(house, reader) if reader is not None else None
         if what.isascii() and what.isdigit():
-            return [entry_json(house.reading.entry(_index(what)))]
-        return action_json(house.reading, what)
+            found = of_tenant([entry_json(house.reading.entry(_index(what)))], who)
+            if not found:
+                raise FabricError(Code.ENTRY_UNKNOWN, f"the log has no entry {what}")
+            return found
+        found = of_tenant(action_json(house.reading, what), who)
+        if not found:
+            raise FabricError(Code.ACTION_UNKNOWN, f"the log holds no action {what[:60]!r}")
+        return found
 
     rows = look(shell, find)
     shell.result({"entries": rows}, lambda console: show_entries(console, rows))

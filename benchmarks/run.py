@@ -16,6 +16,7 @@ from typing import Any
 
 NAMES = (
     "governed_action",
+    "budget_ledger",
     "sandbox_plan",
     "sandbox_waiting",
     "guest_languages",

@@ -110,7 +110,8 @@ def summed(rows: Iterable[Spent]) -> dict[Account, int]:
 
 def period_of(period: Literal["day", "month"], now: datetime) -> str:
     """The name of the period that `now` lies in: `2026-11-21`, `2026-11`."""
-    return now.strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
+    day = now.date().isoformat()
+    return day if period == "day" else day[:7]
 
 
 def resets_at(budget: Budget, now: datetime) -> datetime:

@@ -28,6 +28,8 @@ __all__ = [
 
 FACTS_KEPT = 4_096
 """By `KeptFacts`: those of some hundred targets and talents, and of the actions under way."""
+_SEARCHED = frozenset({"target", "talent", "grant", "role", "budget", "policy"})
+"""Tables that `KeptFacts` also keeps as they were searched: the operators' own."""
 _PLAIN = frozenset({str, bool, int})
 _PLAIN_BODIES: dict[type[Body], bool] = {}
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER  # integers beyond 2^53-1 are refused
@@ -56,9 +58,12 @@ class StoreFacts:
 
     def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
         """Raises IF_ERR_LOG_DAMAGED when the store cannot read them."""
+        return _read(table, self._rows(table, prefix))
+
+    def _rows(self, table: str, prefix: str) -> Sequence[tuple[str, bytes]]:
         try:
-            return [(key, orjson.loads(value)) for key, value in self._reader().facts(table, prefix)]
-        except (StoreDamaged, orjson.JSONDecodeError) as error:
+            return self._reader().facts(table, prefix)
+        except StoreDamaged as error:
             raise _unreadable(table, error) from error
 
 
@@ -66,11 +71,25 @@ class KeptFacts(StoreFacts):
     """Facts of the process that writes the log, which keeps those that were asked for: nobody else changes them.
 
     Used in one thread, that of the loop. Whoever delivers a commit says what it changed before anyone is told of it.
+    What operators set is also kept as it was searched for: it is searched for at every action, and seldom changes.
     """
 
     def __init__(self, reader: Callable[[], Reader]) -> None:
         super().__init__(reader)
         self._kept: dict[tuple[str, str], bytes | None] = {}
+        self._found: dict[str, dict[str, Sequence[tuple[str, bytes]]]] = {table: {} for table in _SEARCHED}
+
+    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
+        found = self._found.get(table)
+        if found is None:
+            return super().scan(table, prefix)
+        rows = found.get(prefix)
+        if rows is None:
+            rows = self._rows(table, prefix)
+            if len(found) >= FACTS_KEPT:
+                found.clear()
+            found[prefix] = rows
+        return _read(table, rows)
 
     def stored(self, table: str, key: str) -> bytes | None:
         pair = (table, key)
@@ -86,9 +105,20 @@ class KeptFacts(StoreFacts):
         """A commit set or removed these; None where it may have been any."""
         if pairs is None:
             self._kept.clear()
+            for found in self._found.values():
+                found.clear()
             return
         for pair in pairs:
             self._kept.pop(pair, None)
+            if pair[0] in self._found:
+                self._found[pair[0]].clear()
+
+
+def _read(table: str, rows: Iterable[tuple[str, bytes]]) -> Sequence[tuple[str, Any]]:
+    try:
+        return [(key, orjson.loads(value)) for key, value in rows]
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(table, error) from error
 
 
 def _unreadable(table: str, error: Exception) -> FabricError:

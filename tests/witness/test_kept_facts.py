@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +15,7 @@ from log_bench import Bench, closed, intended
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.ports import Facts
 from infrafabric.kernel.words.names import new_action_id
+from infrafabric.witness import facts
 from infrafabric.witness.log import WitnessLog
 from infrafabric.witness.reading import LogReading
 
@@ -24,6 +27,8 @@ def same(log: WitnessLog, stored: Facts) -> None:
     for action in ACTIONS:
         for table in ("last", "open"):
             assert log.facts.get(table, action) == stored.get(table, action), (table, action)
+            for prefix in ("", action[:2], action):
+                assert log.facts.scan(table, prefix) == stored.scan(table, prefix), (table, prefix)
 
 
 @given(steps=STEPS)
@@ -32,7 +37,7 @@ async def test_what_is_kept_is_what_is_stored(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
     bench = Bench(tmp_path_factory.mktemp("log"))
-    async with bench.open() as log:
+    async with _searched("last"), bench.open() as log:
         await log.append(intended(ACTIONS[0], "change-1"))
         reading = LogReading.at(bench.database, bench.key.public.raw)
         try:
@@ -50,6 +55,32 @@ async def test_what_is_kept_is_what_is_stored(
                 same(log, reading.facts)
         finally:
             await reading.close()
+
+
+@contextlib.asynccontextmanager
+async def _searched(table: str) -> AsyncIterator[None]:
+    """Logs that are opened meanwhile also keep what is searched for in the table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facts, "_SEARCHED", frozenset({table}))
+        yield
+
+
+async def test_the_store_is_searched_once(tmp_path: Path) -> None:
+    async with _searched("last"), Bench(tmp_path).open() as log:
+        await log.append(intended(ACTIONS[0], "change-1"))
+        searches = []
+
+        class Counting:
+            def __getattr__(self, name: str) -> Any:
+                searches.append(name)
+                return getattr(log._reader, name)
+
+        log._kept_facts._reader = Counting
+        for _ in range(3):
+            assert len(log.facts.scan("last")) == 1 and len(log.facts.scan("open")) == 1
+        assert len(searches) == 4, "once in what is kept, each time in what is not"
+        log.facts.scan("last")[0][1].clear()
+        assert log.facts.scan("last")[0][1]
 
 
 async def test_the_store_is_asked_once(tmp_path: Path) -> None:

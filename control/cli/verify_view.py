@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infrafabric.control.cli.untrusted import visible
+from infrafabric.control.cli.verify_approvals import Answers, answers_in
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
     is_receipt = found.form == "receipt"
     rekeyed = _rekeyed(found)
     error = _incomplete(found) if is_receipt else None
+    answers = answers_in([(str(entry.leaf.kind), entry.body) for entry in found.entries]) if is_receipt else None
+    if answers is not None:
+        error = answers.error or error
     ending = _ending(found)
     entries = [
         {
@@ -67,10 +71,13 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
         "not_signed": ["development"],
         "erased": list(found.erased),
         "cosigners": list(found.cosigners),
+        "signed_by": list(found.signed_by),
         "entries": entries,
     }
     if rekeyed is not None:
         shape["rekeyed"] = rekeyed
+    if answers is not None and (answers.rows or answers.needed):
+        shape["approvals"] = {"needed": answers.needed, "agreed": answers.agreed, "answers": list(answers.rows)}
     if error is not None:
         shape["error"] = error.as_json()
 
@@ -82,6 +89,9 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
             f"verified: {len(entries)} entries in {visible(found.origin)} at size {found.size}", soft_wrap=True
         )
         console.print(f"status   {found.status}{_means(found.status)}", soft_wrap=True)
+        if len(vkeys) > 1:
+            for key in found.signed_by:
+                console.print(f"key      {visible(key)}", soft_wrap=True)
         if found.action:
             console.print(f"action   {found.action}")
         if is_receipt:
@@ -89,6 +99,8 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
             console.print(Text.assemble("outcome  ", (said, "bold")))
             mark = "from a DEVELOPMENT home, whose keys lie unprotected" if found.development else "not of development"
             console.print(f"mark     the file says: {mark}. Nobody signed this; only the entries are proven.")
+        if answers is not None and "approvals" in shape:
+            _show_answers(console, answers)
         table = Table("index", "at", "kind", "body")
         for entry, json in zip(found.entries, entries, strict=True):
             body = (
@@ -103,6 +115,17 @@ def file_result(data: bytes, vkeys: list[str]) -> Result:
             console.print(visible(rekeyed["vkey"]), soft_wrap=True)
 
     return Result(shape, render, error)
+
+
+def _show_answers(console: Console, answers: Answers) -> None:
+    console.print(f"people   {answers.agreed} of {answers.needed} agreed; whose a key is, is on the log's word")
+    for row in answers.rows:
+        by = f"{visible(row['by'], 200)} {row['answer']}"
+        if row["source"]:
+            console.print(f"           {by}, as a second source: {visible(row['source'], 60)}", soft_wrap=True)
+        else:
+            holds = "its signature holds" if row["signed"] else "ITS SIGNATURE DOES NOT HOLD"
+            console.print(f"           {by}: {holds}, by the key {visible(row['key'], 60)}", soft_wrap=True)
 
 
 def _rekeyed(found: Verified) -> dict[str, str] | None:

@@ -23,6 +23,7 @@ from infrafabric.control.breaking import closings
 from infrafabric.control.former_secrets import drop_former_secrets
 from infrafabric.control.home import FORMAT, Home
 from infrafabric.control.log_keys import load_log_keys, log_publics, lost_key, settle_log_key
+from infrafabric.control.logger import LateLogger
 from infrafabric.control.operator import Operator
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.stopping import record_stops
@@ -36,6 +37,7 @@ from infrafabric.kernel.words.entries import TargetChanged
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.names import talent_id
 from infrafabric.keys.keystore import Keystore
+from infrafabric.keys.library_log import from_libraries
 from infrafabric.keys.passphrase import Passphrase
 from infrafabric.keys.redaction import SecretRedactor
 from infrafabric.keys.references import References
@@ -69,6 +71,7 @@ class House:
         self.reading = log
         self.keystore = keystore
         self.redactor = SecretRedactor()
+        self.logger = LateLogger(self.redactor.redact)
         self.vault = vault or Vault(home.vault_file, lambda: keystore.load_identity("vault"))
         self._backends: Mapping[str, SecretBackend] | None = None
         self.secrets = References(self.vault, self.redactor, backends=self.secret_backends)
@@ -268,6 +271,7 @@ async def open_house(
         stack.push_async_callback(writable.close)
         house = House(home, settings, writable, keystore, vault)
         house.warnings += lost_key(writable) if heir is None else await settle_log_key(house, tell)
+        stack.enter_context(from_libraries(house.logger))
         await drop_former_secrets(house)
         try:
             await record_stops(house)

@@ -27,7 +27,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.hooks import DriverContext, manager
 from infrafabric.kernel.kernel import Kernel
 from infrafabric.kernel.parts import KernelLimits, Parts
-from infrafabric.kernel.ports import Driver, Redactor
+from infrafabric.kernel.ports import Driver, EventLog, Redactor
 from infrafabric.kernel.questions import source_of
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.things import Rate
@@ -58,7 +58,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     plugins = load_plugins(house.settings.extensions)
     if house.settings.secrets:
         house.secret_backends()  # a wrong table is told at the start
-    drivers = load_drivers(plugins, house.settings.drivers, house.redactor)
+    drivers = load_drivers(plugins, house.settings.drivers, house.redactor, house.logger)
     for driver in drivers.values():
         stack.push_async_callback(driver.close)
     await stack.enter_async_context(noting(house.home.root, tuple(drivers.values()), house.target_names))
@@ -181,7 +181,10 @@ def load_plugins(names: tuple[str, ...]) -> pluggy.PluginManager:
 
 
 def load_drivers(
-    plugins: pluggy.PluginManager, tables: Mapping[str, Mapping[str, Any]], redactor: Redactor
+    plugins: pluggy.PluginManager,
+    tables: Mapping[str, Mapping[str, Any]],
+    redactor: Redactor,
+    log: EventLog | None = None,
 ) -> dict[str, Driver]:
     """All drivers by name, each made with the table `[drivers.NAME]` of the plugin that offers it.
 
@@ -194,7 +197,7 @@ def load_drivers(
     for name, plugin in plugins.list_name_plugin():
         others = [other for _, other in plugins.list_name_plugin() if other is not plugin]
         offer = plugins.subset_hook_caller("drivers", remove_plugins=others)
-        for offered in offer(context=DriverContext(redactor, tables.get(name, {}))):
+        for offered in offer(context=DriverContext(redactor, tables.get(name, {}), log)):
             if twice := set(offered) & set(drivers):
                 raise FabricError(Code.SETTINGS_INVALID, f"extensions: two of them offer a driver {min(twice)}")
             drivers.update(offered)

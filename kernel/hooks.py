@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from infrafabric.kernel.ports import Driver, Redactor, SecretBackend
+from infrafabric.kernel.ports import Driver, EventLog, Redactor, SecretBackend
 
 if TYPE_CHECKING:
     from infrafabric.kernel.falsify.case import Attempt
@@ -30,6 +30,8 @@ class DriverContext:
     redactor: Redactor
     options: Mapping[str, object]
     """The settings under `[drivers.NAME]`."""
+    log: EventLog | None = None
+    """Where the driver may say what belongs into no answer; None where nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ __all__ = [
     "Driver",
     "DriverCall",
     "Entry",
+    "EventLog",
     "Facts",
     "Failing",
     "Governor",
@@ -433,6 +434,16 @@ class SecretBackend(Protocol):
         IF_ERR_SECRET_BACKEND_AUTH.
         """
         ...
+
+
+class EventLog(Protocol):
+    """The structured logger: what is said beside answers and entries. Secrets are masked; nothing raises."""
+
+    def info(self, event: str, **values: object) -> object: ...
+
+    def warning(self, event: str, **values: object) -> object: ...
+
+    def error(self, event: str, **values: object) -> object: ...
 
 
 class Redactor(Protocol):

@@ -6,7 +6,7 @@ append does not pay for it. `secure_delete` is on: what is erased is overwritten
 
 from __future__ import annotations
 
-import logging
+import logging  # noqa: TID251 - keys.library_log takes it
 import os
 import shutil
 import sqlite3

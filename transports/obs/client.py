@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
+import logging  # noqa: TID251 - to silence it
 import socket
 import ssl
 from collections.abc import Callable

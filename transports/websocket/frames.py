@@ -6,7 +6,7 @@ offered, so nothing unfolds. Nothing is logged: frames hold passwords and tokens
 
 from __future__ import annotations
 
-import logging
+import logging  # noqa: TID251 - to silence it
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

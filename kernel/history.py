@@ -130,6 +130,7 @@ class History:
             pending=decided.pending,
             changes_digest=decided.changes_digest,
             context_digest=decided.context_digest,
+            evidence=_evidence(received),
         )
 
     def source(self, at: str) -> Sourced | None:
@@ -151,6 +152,7 @@ class History:
             purpose=received.purpose,
             changes_digest=planned.changes_digest,
             at=at,
+            evidence=_evidence(received),
         )
 
     @property
@@ -222,3 +224,9 @@ class History:
             retries=dict(self.retries),
             receipt=receipt,
         )
+
+
+def _evidence(received: e.ActionReceived) -> frozenset[str]:
+    """What the asker's claim rests on: where it was found, and what it said."""
+    sources = received.claim.evidence if received.claim is not None else ()
+    return frozenset(name for one in sources for name in (one.url, one.hash))

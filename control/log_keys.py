@@ -144,7 +144,11 @@ async def begin_rekey(house: House, why: str, overlap: timedelta, trace: str) ->
         operator=str(operator.key.public),
     )
     body = _signed(body, operator.key)
-    await log.begin_rekey(KeySigner(heir), _entry(body))
+    try:
+        await log.begin_rekey(KeySigner(heir), _entry(body))
+    except FabricError:
+        _drop_unused(house)
+        raise
     return body
 
 
@@ -181,7 +185,11 @@ async def end_origin(house: House, origin: str, why: str, trusted: SignedCheckpo
         raise FabricError(Code.OPERATOR_UNKNOWN, f"the trust set does not name the operator key {operator.public}")
     heir = _new_key(house)
     note = trusted.note if trusted is not None else ""
-    await log.open_origin(origin, why, OPERATOR, trace, heir=KeySigner(heir), trusted=note)
+    try:
+        await log.open_origin(origin, why, OPERATOR, trace, heir=KeySigner(heir), trusted=note)
+    except FabricError:
+        _drop_unused(house)
+        raise
     house.keystore.succeed(LOG, NEXT)
     await house.record(house.operator(trace).talent(Talent(id=OPERATOR, roles=("operator",)), why))
 
@@ -239,6 +247,13 @@ def _new_key(house: House) -> SigningKey:
         house.keystore.remove(NEXT)
     protection = Protection.NONE if house.keystore.describe(LOG).kdf is None else Protection.PASSPHRASE
     return house.keystore.create(NEXT, protection)
+
+
+def _drop_unused(house: House) -> None:
+    """Remove the key of a change that was refused. Where the log stopped over it, only the next start knows."""
+    stopped = house.log.stopped
+    if stopped is None or stopped.code is not Code.LOG_STOPPED:
+        house.keystore.remove(NEXT)
 
 
 def _last(log: LogReading) -> LogRekeyed:

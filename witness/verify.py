@@ -50,6 +50,9 @@ class Verified:
     erased: tuple[int, ...]
     """Entries whose bodies are not in the receipt: erased in the log, or withheld by whoever passed it on."""
     cosigners: tuple[str, ...]
+    signed_by: tuple[str, ...]
+    """Those of the given verifier keys of the log that signed: for what is younger than a change of keys, the former
+    one alone is not enough."""
     development: bool
     """The file says that it comes from a development home. Nobody signed that."""
 
@@ -113,6 +116,9 @@ def _verified(
     form: str, head: SignedCheckpoint, entries: tuple[VerifiedEntry, ...], erased: tuple[int, ...], development: bool
 ) -> Verified:
     cosigners = tuple(key.name for key in head.cosigners if key.type_byte == COSIGNATURE_V1)
+    keys = tuple(str(Verifier(head.origin, public)) for public in head.keys)
     status = f"cosigned({len(cosigners)})" if cosigners else "checkpointed"
     action = entries[0].leaf.action
-    return Verified(form, head.origin, head.size, head.root, status, action, entries, erased, cosigners, development)
+    return Verified(
+        form, head.origin, head.size, head.root, status, action, entries, erased, cosigners, keys, development
+    )

@@ -32,4 +32,4 @@ def shown(amount: int, unit: Unit, currency: str = "") -> str:
     """`25.00 USD`, `12 requests`, `4000 tokens`."""
     if unit is Unit.MONEY:
         return f"{decimal_of(amount)} {currency}".rstrip()
-    return f"{amount} {unit.value}"
+    return f"{amount} {unit.value if amount != 1 else unit.value.removesuffix('s')}"

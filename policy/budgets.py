@@ -225,8 +225,8 @@ def _refusal(budget: Budget, used: int, asked: int, now: datetime) -> FabricErro
         return shown(amount, budget.unit, budget.currency)
 
     message = (
-        f"the budget {_name(budget)} has a limit of {said(budget.limit)}: "
-        f"{said(used)} are used or set aside, {said(asked)} are asked for"
+        f"the budget {_name(budget)} has a limit of {said(budget.limit)}; "
+        f"used or set aside: {said(used)}, asked for: {said(asked)}"
     )
     if asked > budget.limit:
         remedy = "It never fits in this budget: ask for less, or an operator raises it: `ifctl budget set`."

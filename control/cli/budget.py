@@ -163,7 +163,7 @@ def _render(console: Console, standings: Sequence[Standing], doubted: Sequence[s
         colour = "red" if one.percent >= 100 else "yellow" if one.percent >= 80 else "green"
         tenant = f" ({value.tenant})" if value.subject.startswith("capability:") and value.tenant != "default" else ""
         table.add_row(
-            Text(f"{visible(value.subject.replace(':if://', ' '))}{tenant}"),
+            Text(f"{visible(_short(value.subject))}{tenant}"),
             f"{_shown(value, value.limit)} a {value.period}",
             *(str(_decimal(value, amount)) for amount in (one.used, one.reserved, one.left)),
             Text.assemble(("#" * full, colour), "." * (_BAR - full), f" {one.percent} %"),
@@ -173,6 +173,11 @@ def _render(console: Console, standings: Sequence[Standing], doubted: Sequence[s
     for key in doubted:
         console.print(Text(f"void, and refuses all that falls under it: {visible(key)}", style="red"))
         console.print("  no present operator signed it: set it again, or remove it")
+
+
+def _short(subject: str) -> str:
+    kind, _, name = subject.partition(":")
+    return f"{kind} {name.removeprefix('if://').removeprefix('capability/')}"
 
 
 def _budget(

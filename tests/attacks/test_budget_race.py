@@ -48,6 +48,6 @@ async def test_a_race_never_overdraws(world: World, attackers: Attackers) -> Non
         again = await house.kernel.act(world.ask(name, {"tone": "after a restart"}))
         assert again.outcome is Outcome.REFUSED and again.error is not None
         assert again.error.code is Code.BUDGET_EXCEEDED
-        assert "0.01 EUR are used or set aside, 0.0004 EUR are asked for" in again.error.message
+        assert "used or set aside: 0.01 EUR, asked for: 0.0004 EUR" in again.error.message
         assert (await house.log.audit_all()).problem == ""
     assert len(world.peer.rings) == COVERED

@@ -15,6 +15,7 @@ from infrafabric.kernel.errors import Code
 
 Studio = tuple[Ifctl, VmixSimulator]
 WHY = ("--why", "a test")
+pytestmark = pytest.mark.timeout(180)  # the first of a session compiles the Python component
 CUT = ("capability", "apply", "vmix.switcher", *WHY)
 
 
@@ -48,7 +49,7 @@ def test_a_budget_holds_warns_and_shows_what_was_used(studio: Studio, tmp_path: 
     third = run(*CUT, "--scene", scenes[2])
     assert third.exit_code == 1
     assert Code.BUDGET_EXCEEDED.value in third.stderr
-    assert "a limit of 1.00 USD: 0.80 USD are used or set aside, 0.40 USD are asked for" in third.stderr
+    assert "a limit of 1.00 USD; used or set aside: 0.80 USD, asked for: 0.40 USD" in third.stderr
 
     (shown,) = run.ok("budget", "show")["budgets"]
     assert {name: shown[name] for name in ("limit", "used", "reserved", "left", "percent")} == {

@@ -31,3 +31,4 @@ def test_each_unit_is_named() -> None:
     assert shown(1_500_000, Unit.MONEY, "EUR") == "1.50 EUR"
     assert shown(12, Unit.REQUESTS) == "12 requests"
     assert shown(4000, Unit.TOKENS) == "4000 tokens"
+    assert shown(1, Unit.REQUESTS) == "1 request"

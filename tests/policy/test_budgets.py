@@ -50,8 +50,7 @@ def test_the_refusal_names_budget_limit_used_and_asked_and_tells_when() -> None:
     bench.reserve(usd(24 * DOLLAR))
     error = refused(bench, usd(1_500_000))
     assert error.message == (
-        f"the budget talent:{AGENT} per day has a limit of 25.00 USD: "
-        "24.00 USD are used or set aside, 1.50 USD are asked for"
+        f"the budget talent:{AGENT} per day has a limit of 25.00 USD; used or set aside: 24.00 USD, asked for: 1.50 USD"
     )
     assert error.retry_after == 12 * 3600
 
@@ -129,7 +128,7 @@ def test_tokens_are_counted_for_themselves() -> None:
     bench = LedgerBench()
     bench.budget(1000, unit=Unit.TOKENS)
     bench.reserve(Spending(requests=1, tokens=900))
-    assert "900 tokens are used" in refused(bench, Spending(requests=1, tokens=101)).message
+    assert "used or set aside: 900 tokens" in refused(bench, Spending(requests=1, tokens=101)).message
     bench.reserve(Spending(requests=50))
 
 
@@ -170,7 +169,7 @@ def test_a_budget_that_is_changed_within_its_period_keeps_what_was_used() -> Non
     bench.reserve(Spending(requests=1))
     bench.budget(3)
     error = refused(bench, Spending(requests=1))
-    assert "a limit of 3 requests: 11 requests are used" in error.message
+    assert "a limit of 3 requests; used or set aside: 11 requests" in error.message
     bench.budget(3, change="removed")
     bench.reserve(Spending(requests=100))
 

@@ -120,5 +120,5 @@ def _commands(block: str) -> Iterator[tuple[str, list[str]]]:
 
 def _plain(lines: list[str]) -> list[str]:
     """Without what only makes it pretty: borders, repeated spaces, empty lines."""
-    bare = (" ".join(re.sub(r"[─━│┃┏┓┗┛┡┩╇└┘┴┬┌┐├┤┼╞╡╪═╷╵╶╴╭╮╰╯]", " ", line).split()) for line in lines)
+    bare = (" ".join(re.sub(r"[─━│┃┏┓┗┛┳┻┣┫╋┡┩╇└┘┴┬┌┐├┤┼╞╡╪═╷╵╶╴╭╮╰╯]", " ", line).split()) for line in lines)
     return [line for line in bare if line and not line.startswith("development home:")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from infrafabric.kernel.ask import Report
     from infrafabric.kernel.words.manifest import Effect
 
@@ -50,6 +52,11 @@ class Stage:
         self._scenes[-1].report = report_json(report, effects)
         if self._console is not None:
             show_report(self._console, report, effects, development=True)
+
+    def render(self, draw: Callable[[Console], None]) -> None:
+        """Something else that a command shows to people."""
+        if self._console is not None:
+            draw(self._console)
 
     def check(self, what: str, holds: bool) -> None:
         """Say that something is so, having looked."""

@@ -17,6 +17,7 @@ from infrafabric.control.changes import adopt
 from infrafabric.control.cli.plan_view import signed_effects
 from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.control.demo.stage import Stage
+from infrafabric.control.demo.waiting import tell_of_people
 from infrafabric.control.home import Home
 from infrafabric.control.house import House, open_house
 from infrafabric.control.making import make_home
@@ -72,8 +73,8 @@ class _Story:
             tell=self.progress,
         )
         for name, key in made.keys.items():
-            stage.say(f"{name:<10} {key}")
-        stage.say(f"log        {made.vkey}")
+            stage.say(f"{name:<15} {key}")
+        stage.say(f"log             {made.vkey}")
         home = Home.open(made.root)
         self.progress("starting the sandbox; the first start compiles its component")
         async with open_house(home, "acting", passphrase=passphrase, tell=self.progress) as house:
@@ -81,6 +82,7 @@ class _Story:
             await self.look(house)
             done = await self.act(house, made.vkey)
             await self.take_back(house, done)
+            await tell_of_people(self.stage, house, self.vmix, made.vkey, SWITCHER, TARGET)
             await self.attack(house)
             await self.leave(house)
 

@@ -183,3 +183,23 @@ def test_a_key_made_elsewhere_is_kept(open_store: OpenStore) -> None:
 
 def test_the_default_cost_is_the_second_choice_of_rfc_9106() -> None:
     assert Kdf() == Kdf(ops=3, memory=64 << 20)
+
+
+def test_an_heir_takes_the_name_and_the_place_of_a_key(open_store: OpenStore, tmp_path: Path) -> None:
+    former, heir = open_store().create("log"), open_store().create("log-next")
+    open_store().succeed("log", "log-next")
+    assert open_store().names() == ["log"]
+    assert open_store().load("log") == heir
+    assert open_store().public("log") != former.public
+    assert code_of(lambda: open_store().succeed("log", "log-next")) is Code.KEY_MISSING
+    assert code_of(lambda: open_store("another passphrase").load("log")) is Code.PASSPHRASE_WRONG
+
+
+def test_a_succession_that_was_cut_off_is_completed_by_the_same_call(open_store: OpenStore, tmp_path: Path) -> None:
+    heir = (open_store().create("log"), open_store().create("log-next"))[1]
+    file = (tmp_path / "keys" / "log-next.key").read_bytes()
+    open_store().succeed("log", "log-next")
+    (tmp_path / "keys" / "log-next.key").write_bytes(file)  # died before the old file was gone
+    (tmp_path / "keys" / "log-next.key").chmod(0o600)
+    open_store().succeed("log", "log-next")
+    assert (open_store().names(), open_store().load("log")) == (["log"], heir)

@@ -16,6 +16,7 @@ facts can be made again from the stored bodies. Tables:
 | `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
 | `pending` | action | present while it waits for people: its question, asker, target and digests |
 | `spent` | `day action` | what it reserved on that day (UTC), then what it spent of it, and whose that is |
+| `spent` | `day action` | the same with `#salt:digest` as its talent: it was erased, see `BodyErased` |
 | `decided` | `day action` | the verdict that the action got on that day, and whose it is |
 | `stop` | `scope name` | present while new writes are halted |
 | `breaker` | `capability target` | present while its breaker is not closed |
@@ -82,6 +83,8 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
                 yield e.Fact("undone", body.undone, {"action": body.action})
             if body.idempotency:
                 yield e.Fact("idempotency", f"{ERASED_KEY}{body.idempotency}", {"action": body.action})
+            if body.spent:
+                yield e.Fact("spent", body.spent["key"], dict(body.spent["value"]))
         case _ if entry.action:
             yield from _action(entry, index, at)
         case _:

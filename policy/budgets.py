@@ -123,7 +123,7 @@ class Ledger:
     def standings(self) -> list[Standing]:
         """How every budget stands now, in order of their keys; only those that a present operator signed."""
         now = self._clock()
-        rows = list(spent_rows(self._facts, period_of("month", now)))
+        rows = list(spent_rows(self._facts, period_of("month", now), recognise=True))
         used, reserved = summed(row for row in rows if row.settled), summed(row for row in rows if not row.settled)
         found = []
         for _, content in self._believed.scan("budget"):
@@ -190,7 +190,8 @@ class Ledger:
         if sums is None:
             while len(self._months) >= _MONTHS:
                 del self._months[min(self._months)]
-            recorded = (row for row in spent_rows(self._facts, month) if row.action not in self._held)
+            rows = spent_rows(self._facts, month, recognise=True)
+            recorded = (row for row in rows if row.action not in self._held)
             held = (row for row in self._held.values() if row.day[:7] == month)
             sums = self._months[month] = summed(chain(recorded, held))
         return sums

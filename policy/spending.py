@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from infrafabric.kernel.ports import Facts
+from infrafabric.kernel.words.entries import is_talent
 from infrafabric.kernel.words.policy import Budget, Spending, Unit
 
 __all__ = ["Account", "Spent", "Whose", "accounts", "amounts", "period_of", "resets_at", "spent_rows", "summed"]
@@ -56,13 +57,17 @@ class Spent(NamedTuple):
         )
 
 
-def spent_rows(facts: Facts, month: str) -> Iterator[Spent]:
-    """The rows of a month (`2026-11`), in UTC."""
+def spent_rows(facts: Facts, month: str, *, recognise: bool = False) -> Iterator[Spent]:
+    """The rows of a month (`2026-11`), in UTC. `recognise` finds out whose the erased ones were: they still count."""
+    talents = [talent for talent, _ in facts.scan("talent")] if recognise else []
     for key, value in facts.scan("spent", f"{month}-"):
         day, _, action = key.partition(" ")
+        talent = value["talent"]
+        if talent.startswith("#"):
+            talent = next((known for known in talents if is_talent(talent, known)), talent)
         yield Spent(
             action,
-            Whose(value["talent"], value["tenant"], value["capability"]),
+            Whose(talent, value["tenant"], value["capability"]),
             value["target"],
             value["settled"],
             day,

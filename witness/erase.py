@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Project
-from infrafabric.kernel.words.entries import Kind
+from infrafabric.kernel.words.entries import Kind, erased_talent
 from infrafabric.witness.facts import decode, project_facts
 from infrafabric.witness.leaf import Leaf
 from infrafabric.witness.store import Erasure, Reader
 
-__all__ = ["Protected", "plan_erasure", "protected"]
+__all__ = ["Protected", "hidden", "plan_erasure", "protected"]
 
 _KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED, Kind.CLOCK_CONFIRMED, Kind.LOG_REKEYED})
+_LIMITS = frozenset({"budget", "stop"})
+"""Tables of facts that forbid something: without them more would be allowed."""
 _ENDS = frozenset({Kind.ACTION_CLOSED, Kind.ACTION_REFUSED})
 
 
@@ -25,6 +30,8 @@ class Protected:
     undone: str = ""
     idempotency: tuple[str, ...] = ()
     """The key of the fact, still to be hidden; at most one."""
+    spent: tuple[tuple[str, bytes], ...] = ()
+    """Key and value of the fact of what the action spent, its talent still to be hidden; at most one."""
 
 
 def protected(reader: Reader, project: Project, index: int) -> Protected:
@@ -35,6 +42,7 @@ def protected(reader: Reader, project: Project, index: int) -> Protected:
         return Protected()
     undone = ""
     idempotency: tuple[str, ...] = ()
+    spent: tuple[tuple[str, bytes], ...] = ()
     for fact in project_facts(project, entry, index, Leaf.parse(row.leaf).at):
         if fact.value is None or reader.fact(fact.table, fact.key) != fact.value:
             continue
@@ -42,7 +50,9 @@ def protected(reader: Reader, project: Project, index: int) -> Protected:
             undone = fact.key
         elif fact.table == "idempotency":
             idempotency = (fact.key,)
-    return Protected(row.action if undone or idempotency else "", undone, idempotency)
+        elif fact.table == "spent":
+            spent = ((fact.key, fact.value),)
+    return Protected(row.action if undone or idempotency or spent else "", undone, idempotency, spent)
 
 
 def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
@@ -52,7 +62,8 @@ def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
     set again by the account of the erasure; see `protected`.
 
     Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED (already), IF_ERR_ERASE_REFUSED (the action is open and its recovery
-    would need the body, or the entry accounts for an erasure, an origin or the clock).
+    would need the body, or the entry accounts for an erasure, an origin or the clock, or a budget or a stop that holds
+    rests on it).
     """
     row = reader.row(index)
     if row is None:
@@ -65,4 +76,13 @@ def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
     if row.action and not any(other.kind in _ENDS for other in reader.of_action(row.action)):
         raise FabricError(Code.ERASE_REFUSED, f"entry {index} belongs to action {row.action}, which is open")
     facts = project_facts(project, entry, index, Leaf.parse(row.leaf).at)
+    for fact in facts:
+        if fact.table in _LIMITS and fact.value is not None and reader.fact(fact.table, fact.key) == fact.value:
+            raise FabricError(Code.ERASE_REFUSED, f"on entry {index} rests the {fact.table} {fact.key}, which holds")
     return Erasure(index, tuple({fact[:2]: None for fact in facts}))
+
+
+def hidden(key: str, value: bytes, salt: bytes) -> dict[str, Any]:
+    """`BodyErased.spent` of a fact: the talent can only be recognised, and where it acted is left out."""
+    spent = orjson.loads(value)
+    return {"key": key, "value": {**spent, "talent": erased_talent(spent["talent"], salt), "target": ""}}

@@ -12,6 +12,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Appended, Entry, Project
 from infrafabric.kernel.words.entries import BodyErased, ClockConfirmed, Kind, OriginOpened, erased_key
 from infrafabric.witness.audit import Report
+from infrafabric.witness.erase import hidden
 from infrafabric.witness.leaf import format_at
 from infrafabric.witness.note import Signer, Verifier, check_name
 from infrafabric.witness.reading import LogReading
@@ -62,6 +63,7 @@ class OperatedLog(LogReading, ABC):
             action=kept.action,
             undone=kept.undone,
             idempotency=erased_key(kept.idempotency[0], secrets.token_bytes(16)) if kept.idempotency else "",
+            spent=hidden(*kept.spent[0], secrets.token_bytes(16)) if kept.spent else None,
         )
         submission = self._submission(Entry(Kind.BODY_ERASED, body))
         submission.erases = index

@@ -121,8 +121,12 @@ def _render(console: Console, by: str, since: date, rows: Sequence[Costs]) -> No
         money = [_lines(amounts) for amounts in (row.money, row.reserved, row.per_decision())]
         numbers = [str(number) for number in (row.actions, row.writes, row.tokens)]
         style = "bold" if position == len(rows) else ""
-        table.add_row(Text(visible(row.group)), *numbers, money[0], money[1], str(row.decisions), money[2], style=style)
+        table.add_row(Text(_named(row.group)), *numbers, money[0], money[1], str(row.decisions), money[2], style=style)
     console.print(table)
+
+
+def _named(group: str) -> str:
+    return "erased" if not group or group.startswith("#") else visible(group)
 
 
 def _lines(money: Mapping[str, int]) -> str:

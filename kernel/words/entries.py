@@ -436,7 +436,8 @@ class SecretUsed(Body):
 
 
 class BodyErased(Body):
-    """What the erased body protected against stays known without it: an undone action, a used idempotency key."""
+    """What the erased body protected against stays known without it: an undone action, a used idempotency key, what
+    was spent of budgets."""
 
     index: int
     why: str
@@ -446,11 +447,24 @@ class BodyErased(Body):
     """The action that it took back."""
     idempotency: str = ""
     """`salt:digest`, both hex: SHA-256 over the 16 salt bytes and `talent key` in UTF-8."""
+    spent: Mapping[str, Any] | None = None
+    """`{"key", "value"}` of the fact of what the action spent. Its talent is `#` with the `salt:digest` of its id."""
 
 
 def erased_key(name: str, salt: bytes) -> str:
-    """`BodyErased.idempotency` for `talent key`: it can be recognised by who has the key, and not be read."""
+    """The `salt:digest` of a name in `BodyErased`: it can be recognised by who knows the name, and not be read."""
     return f"{salt.hex()}:{hashlib.sha256(salt + name.encode()).hexdigest()}"
+
+
+def erased_talent(talent: str, salt: bytes) -> str:
+    """The talent in `BodyErased.spent`; no talent's id begins so. One that is erased already stays as it is."""
+    return talent if talent.startswith("#") else f"#{erased_key(talent, salt)}"
+
+
+def is_talent(erased: str, talent: str) -> bool:
+    """Whether an `erased_talent` is that talent."""
+    salt = bytes.fromhex(erased.removeprefix("#").partition(":")[0])
+    return erased_talent(talent, salt) == erased
 
 
 class CounterFlushed(Body):

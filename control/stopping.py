@@ -103,6 +103,8 @@ async def noticing_stops(house: House, kernel: Kernel) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        with suppress(FabricError):  # whoever opens the log next tries again
+            await record_stops(house)
 
 
 async def _notice(house: House, kernel: Kernel) -> None:

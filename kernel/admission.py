@@ -6,11 +6,15 @@ holds) → rate and planning quota → what the intent says. Unknown callers and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from jsonschema.protocols import Validator
 
 from infrafabric.kernel.applying import operator_records
 from infrafabric.kernel.ask import Ask
-from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.canonical import dumps, loads
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.granting import standing
 from infrafabric.kernel.parts import Journey, Parts, program_of
@@ -48,7 +52,7 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
     target = parts.authority.target_for(ask.capability, ask.target, talent.tenant)
     journey = Journey(
         parts=parts,
-        ask=ask,
+        ask=replace(ask, intent=_as_recorded(ask.intent)),
         action=action,
         talent=talent,
         target=target,
@@ -66,6 +70,14 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
         raise FabricError(Code.DENIED, message) from None
     journey.expires = granted.expires
     return journey
+
+
+def _as_recorded(intent: Mapping[str, Any]) -> dict[str, Any]:
+    """The intent in the form and order in which the log gives it back: what is planned from it now, by a replay, by an
+    undo or after people agreed is the same. Raises IF_ERR_JSON_INVALID."""
+    text = dumps(dict(intent))
+    recorded: dict[str, Any] = loads(text, limit=len(text))
+    return recorded
 
 
 def authorize(journey: Journey) -> None:

@@ -159,7 +159,10 @@ def _log(home: Home, settings: Settings) -> Look:
         lock.release()
     if start.stopped is not None:
         return _bad("log", start.stopped)
-    return Look("log", State.GOOD, f"{start.frontier.size} entries of {start.origin}; its end was read again")
+    said = f"{start.frontier.size} entries of {start.origin}; its end was read again"
+    if start.head is not None and len(start.head.keys) > 1:
+        return Look("log", State.NOTE, f"{said}; its key is being changed, `ifctl witness vkey` says until when")
+    return Look("log", State.GOOD, said)
 
 
 async def _sandbox(home: Home, settings: Settings, passphrase: Passphrase, tell: Callable[[str], None]) -> Look:

@@ -156,7 +156,7 @@ def digest_context(journey: Journey, planned: Planned, decision: Decision) -> st
 
 def records_of(journey: Journey, decision: Decision) -> tuple[str, ...]:
     """Digests of the records that allowed the action, in order."""
-    return tuple(sorted({*journey.records, *journey.capability.records, *decision.records}))
+    return tuple(sorted({*journey.records, *journey.capability.records, *decision.records} - {""}))
 
 
 def same_change(one: Change, other: Change) -> bool:

@@ -67,6 +67,8 @@ def show_event(console: Console, step: Step, event: Event, effects: Mapping[str,
     console.print(title)
     if event.news is News.DRIFT and report.plan is not None:
         show_plan(console, report.plan, report.requests, effects)
+    for warning in report.warnings:
+        console.print(Text(f"warning  {visible(warning)}", style="yellow"))
 
 
 def _more(event: Event) -> str:

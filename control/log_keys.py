@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infrafabric.control.approver_key import OPERATOR_PERSON
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.authority import change_bytes
 from infrafabric.kernel.errors import Code, FabricError
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from infrafabric.witness.log import WitnessLog
 
 __all__ = [
-    "LOG", "NEXT", "begin_rekey", "end_origin", "finish_rekey", "kept_elsewhere", "load_log_keys", "log_publics",
-    "lost_key", "settle_log_key",
+    "LOG", "NEXT", "begin_rekey", "end_origin", "finish_rekey", "greet_operator", "kept_elsewhere", "load_log_keys",
+    "log_publics", "lost_key", "settle_log_key",
 ]  # fmt: skip
 
 LOG = "log"
@@ -191,7 +192,14 @@ async def end_origin(house: House, origin: str, why: str, trusted: SignedCheckpo
         _drop_unused(house)
         raise
     house.keystore.succeed(LOG, NEXT)
-    await house.record(house.operator(trace).talent(Talent(id=OPERATOR, roles=("operator",)), why))
+    await greet_operator(house, why, trace)
+
+
+async def greet_operator(house: House, why: str, trace: str) -> None:
+    """Let the operator in person be known under a new origin, by the same key as before, if it is in this home."""
+    keys = house.keystore
+    key = str(keys.public(OPERATOR_PERSON)) if OPERATOR_PERSON in keys.names() else ""
+    await house.record(house.operator(trace).talent(Talent(id=OPERATOR, roles=("operator",), key=key), why))
 
 
 def kept_elsewhere(house: House, given: Path | None) -> SignedCheckpoint | None:

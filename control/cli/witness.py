@@ -273,16 +273,17 @@ def _text(shell: Shell, shape: dict[str, Any], text: str) -> None:
 def reopen(shell: Shell, origin: str, why: str | None) -> None:
     """Go on under a new origin with the entries that are left, after the database was replaced by an older one.
 
-    Targets, talents and grants are void from then on, since some may have been withdrawn in the gap: set them again.
+    Targets, talents, grants, policies and all else that operators signed are void from then on, since some may have
+    been withdrawn in the gap: set them again.
     """
+    from infrafabric.control.log_keys import greet_operator
     from infrafabric.control.operator import OPERATOR
-    from infrafabric.kernel.words.things import Talent
 
     reason = shell.why(why)
 
     async def work(house: House) -> str:
         await house.log.open_origin(origin, reason, OPERATOR, shell.trace)
-        await house.record(house.operator(shell.trace).talent(Talent(id=OPERATOR, roles=("operator",)), reason))
+        await greet_operator(house, reason, shell.trace)
         return house.log.vkey
 
     vkey = operating(shell, work)
@@ -291,6 +292,6 @@ def reopen(shell: Shell, origin: str, why: str | None) -> None:
     def render(console: Console) -> None:
         console.print(f"the log goes on as {visible(origin)}; its new verifier key:", soft_wrap=True)
         console.print(vkey, soft_wrap=True)
-        console.print("targets, talents and grants are void until they are set again")
+        console.print("targets, talents, grants and policies are void until they are set again")
 
     shell.result(shape, render)

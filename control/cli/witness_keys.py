@@ -151,7 +151,9 @@ def end_origin(shell: Shell, origin: str, trusted: Path | None, why: str | None)
             console.print("no checkpoint of the old origin was kept elsewhere: its key alone proves nothing any more")
         else:
             console.print(f"the old key still proves the first {size} entries, whose checkpoint was kept elsewhere")
-        console.print("targets, talents, grants and open questions are void until they are set again")
+        console.print(
+            "targets, talents, grants and policies are void until they are set again, open questions for good"
+        )
 
     shell.result(shape, render)
 

@@ -148,7 +148,7 @@ class Code(StrEnum):
     TALENT_REVOKED = _code("TALENT_REVOKED", 403, "The talent was revoked.", "An operator must add it again under another id.")
     UNAUTHENTICATED = _code("UNAUTHENTICATED", 401, "The caller has not shown who it is.", "Sign the request with the talent's key.")
     DENIED = _code("DENIED", 403, "The guard denied the plan.", "The decision's rules say why; they are in the log.")
-    APPROVAL_REQUIRED = _code("APPROVAL_REQUIRED", 202, "People must approve the plan first.", "Have it approved, then apply the same plan.")
+    APPROVAL_REQUIRED = _code("APPROVAL_REQUIRED", 202, "People must approve the plan first.", "A person looks at it and answers: `ifctl approvals show ACTION`, then approve or deny. Approved, it goes on by itself.")
     APPROVAL_INVALID = _code("APPROVAL_INVALID", 403, "The approval does not count: another plan, another key, too late, used, or by someone who may not.", "The message says which; `ifctl approvals show ACTION` shows the question as it stands.")
     APPROVAL_EXPIRED = _code("APPROVAL_EXPIRED", 409, "Nobody agreed to the plan in time.", "Ask again; `ifctl approvals list` shows what waits, and how long.", retryable=True)
     APPROVAL_REFUSED = _code("APPROVAL_REFUSED", 403, "A person refused the plan.", "The log says who and why.")

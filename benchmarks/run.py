@@ -17,6 +17,7 @@ from typing import Any
 NAMES = (
     "governed_action",
     "budget_ledger",
+    "guard_and_audit",
     "sandbox_plan",
     "sandbox_waiting",
     "guest_languages",

@@ -47,6 +47,8 @@ async def bench_home(root: Path, ports: list[int]) -> Home:
         tell=quiet,
     )  # fmt: skip
     home = Home.open(root)
+    unlimited = "talent_rps = 10000\ntalent_burst = 10000\ntarget_rps = 10000\ntarget_burst = 10000\n"
+    home.settings_file.write_text(f"[governor]\n{unlimited}")
     async with open_house(home, "operating", passphrase=NOBODY) as house:
         bundle = sign_bundle(ADAPTER, "lamps.yaml", house.keystore.load("publisher"))
         house.bundles.install(bundle)

@@ -101,7 +101,6 @@ async def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         async with lamp_server(IN_FLIGHT) as ports:
             home = await bench_home(Path(folder) / "home", ports)
-            (home.root / "infrafabric.toml").write_text("")
             async with opened(home) as house:
                 gc.freeze()
                 sys.setswitchinterval(0.0002)

@@ -16,6 +16,8 @@ from typing import Any
 
 NAMES = (
     "governed_action",
+    "guard_decision",
+    "governor_admission",
     "budget_ledger",
     "guard_and_audit",
     "sandbox_plan",

@@ -103,15 +103,16 @@ class GovernorSettings(Section):
     """Actions that may wait for their turn at one target: more would wait longer than anyone who asked."""
     waiting_each: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Of them, actions of one talent: the queue is then never full of one talent's asks."""
-    talent_rps: Annotated[float, Field(gt=0, le=10_000)] = 50
+    talent_rps: Annotated[float, Field(gt=0, le=10_000)] = 100
     """Actions a second of a talent that has no rate of its own: more than a person or a script means to ask for, and
-    little enough that a loop gone wild is noticed."""
-    talent_burst: Annotated[int, Field(ge=1, le=10_000)] = 200
-    """Actions that such a talent may ask for at once: a whole scene of a studio."""
+    few enough that a loop gone wild leaves room for the others."""
+    talent_burst: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Actions that such a talent may ask for at once: a whole house, or all of a studio's scenes."""
     target_rps: Annotated[float, Field(gt=0, le=10_000)] = 100
-    """Actions a second on a target that has no rate of its own, whoever asks: what small devices can take."""
-    target_burst: Annotated[int, Field(ge=1, le=10_000)] = 400
-    """Actions that may be asked for at once on such a target: two talents' bursts."""
+    """Actions a second on a target that has no rate of its own, whoever asks: the manifests say what each capability
+    can take, and this what all of them can together."""
+    target_burst: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Actions that may be asked for at once on such a target."""
     failures: Annotated[int, Field(ge=1, le=1_000)] = 5
     """Calls in a row that must fail before a capability's calls to a target are cut off: one or two are a hiccup."""
     open_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0

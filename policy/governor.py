@@ -25,9 +25,9 @@ class GovernorLimits:
     """Actions that may wait for a turn at one target."""
     waiting_each: int = 200
     """Of them, actions of one talent: five talents have to conspire to fill the queue."""
-    talent: Rate = Rate(rps=50, burst=200)
+    talent: Rate = Rate(rps=100, burst=1_000)
     """Of a talent that has no rate of its own."""
-    target: Rate = Rate(rps=100, burst=400)
+    target: Rate = Rate(rps=100, burst=1_000)
     """Of a target that has no rate of its own."""
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import pluggy
 import infrafabric
 from infrafabric.control.health import noting
 from infrafabric.control.home import Home
+from infrafabric.control.people import approvals_of
 from infrafabric.control.settings import Settings, core_count
 from infrafabric.control.stop_file import HomeStops, StopFolder
 from infrafabric.control.stopping import noticing_stops
@@ -28,11 +28,9 @@ from infrafabric.kernel.hooks import DriverContext, manager
 from infrafabric.kernel.kernel import Kernel
 from infrafabric.kernel.parts import KernelLimits, Parts
 from infrafabric.kernel.ports import Driver, EventLog, Redactor
-from infrafabric.kernel.questions import source_of
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.things import Rate
 from infrafabric.keys.signing import SigningKey
-from infrafabric.policy.approvals import PeopleApprovals
 from infrafabric.policy.breakers import BreakerLimits, TargetBreakers
 from infrafabric.policy.budgets import Ledger
 from infrafabric.policy.cedar_guard import CedarGuard
@@ -66,7 +64,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
         registry=house.registry,
         guard=CedarGuard(house.authority, house.clock),
         governor=RateGovernor(governor_limits(house.settings)),
-        approvals=PeopleApprovals(house.authority, partial(source_of, house.log)),
+        approvals=approvals_of(house),
         budgets=Ledger(
             house.log.facts,
             house.authority,

@@ -4,7 +4,8 @@ An answer counts as long as all of this holds, which is asked when it is given a
 
 - it was given to this very question (nonce, context digest, verdict) and its time is not over;
 - a person's is signed by the key now enrolled for it; the person is of the asker's tenant, has one of the roles that
-  are needed, is not the asker, and is not owned by the asker. An agent's owner may approve what the agent asks;
+  are needed, is let by the policies (action `approve`), is not the asker, and is not owned by the asker. An agent's
+  owner may approve what the agent asks;
 - a second source's (HOLD only) is another action that planned the very same changes with the same capability on the
   same target, lately, for a talent that shares no owner with the asker, and rests on other evidence;
 - nobody, no key and no owner is counted twice.
@@ -37,6 +38,10 @@ def _nothing(action: str) -> Sourced | None:
     return None
 
 
+def _anyone(person: Talent, asked: Asked) -> str:
+    return ""
+
+
 class PeopleApprovals:
     """Implements the kernel's port `Approvals`."""
 
@@ -44,13 +49,16 @@ class PeopleApprovals:
         self,
         facts: Facts,
         sourced: Callable[[str], Sourced | None] = _nothing,
+        forbidden: Callable[[Talent, Asked], str] = _anyone,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`facts` are those that `kernel.authority.Authority` believes; `sourced` looks up an action that may speak as
-        a second source, None where it may not."""
+        a second source, None where it may not; `forbidden` says why the policies do not let a person answer, "" where
+        they do."""
         self._facts = facts
         self._sourced = sourced
+        self._forbidden = forbidden
         self._now = now
 
     def ask(self, decision: Decision) -> Pending:
@@ -147,6 +155,8 @@ class PeopleApprovals:
         withdrawing = verdict is Verdict.DENY and person.id == asked.talent
         if needed and not withdrawing and not held(person.roles, self._facts, person.tenant) & set(needed):
             raise _invalid(f"{person.id} has none of the roles {', '.join(needed)}")
+        if not withdrawing and (why := self._forbidden(person, asked)):
+            raise _invalid(f"{person.id} may not answer: {why}")
         return person
 
     def _takes_source(self, asked: Asked) -> bool:

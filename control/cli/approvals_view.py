@@ -47,21 +47,25 @@ def history_of(house: House, action: str) -> History:
 
 def questions_json(house: House) -> list[dict[str, Any]]:
     """All open questions, the one that expires first at the head."""
-    rows = []
+    from infrafabric.control.people import approvals_of
+
+    approvals, rows = approvals_of(house), []
     for action, fact in house.reading.facts.scan("pending"):
         history = History.of(action, house.reading.entries(action))
         if history.waiting:
-            rows.append(_summary(_approvals(house), history, str(fact["at"])))
+            rows.append(_summary(approvals, history, str(fact["at"])))
     return sorted(rows, key=lambda row: (row["expires"], row["action"]))
 
 
 def question_json(house: House, action: str) -> tuple[dict[str, Any], History, Mapping[str, Effect]]:
     """One question with all that its answer rests on; its fold; and the signed effects that it was planned under."""
+    from infrafabric.control.people import approvals_of
+
     history = history_of(house, action)
     received, planned, asked = history.received, history.planned, history.asked
     assert received is not None and planned is not None
     fact = house.reading.facts.get("pending", action)
-    shape = _summary(_approvals(house), history, str(fact["at"]) if fact is not None else "")
+    shape = _summary(approvals_of(house), history, str(fact["at"]) if fact is not None else "")
     try:
         effects: Mapping[str, Effect] = house.registry.recorded(received.capability, planned.adapter).manifest.effects
     except FabricError:
@@ -81,15 +85,6 @@ def question_json(house: House, action: str) -> tuple[dict[str, Any], History, M
         "untrusted": ["why", "intent", "plan"],
     }
     return shape, history, effects
-
-
-def _approvals(house: House) -> PeopleApprovals:
-    from functools import partial
-
-    from infrafabric.kernel.questions import source_of
-    from infrafabric.policy.approvals import PeopleApprovals
-
-    return PeopleApprovals(house.authority, partial(source_of, house.reading))
 
 
 def _summary(approvals: PeopleApprovals, history: History, at: str) -> dict[str, Any]:

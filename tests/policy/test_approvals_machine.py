@@ -191,3 +191,14 @@ def test_facts_that_cannot_be_read_count_for_nobody() -> None:
     assert machine.approvals.missing(machine.asked, [given]) == ""
     machine.facts.tables["talent", PEOPLE[1]] = {"revoked": False, "id": "nonsense"}
     assert "could not be checked" in machine.approvals.missing(machine.asked, [given])
+
+
+def test_whom_the_policies_forbid_to_answer() -> None:
+    machine = Answers()
+    machine.begin(1, ())
+    approvals = PeopleApprovals(
+        machine.facts, forbidden=lambda person, asked: "not at night" if person.id == OWNER else "", now=lambda: START
+    )
+    with pytest.raises(FabricError, match="may not answer: not at night"):
+        approvals.check(machine.asked, machine.signed(OWNER, machine.asked, machine.keys[OWNER]), ())
+    approvals.check(machine.asked, machine.signed(PEOPLE[1], machine.asked, machine.keys[PEOPLE[1]]), ())

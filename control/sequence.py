@@ -190,6 +190,8 @@ class Sequence:
                 taken.report = await patiently(lambda: self.house.kernel.act(ask, passes), self._stopping)
                 taken.action = taken.report.action
                 taken.error = _problem(taken.report)
+                if taken.report.outcome is Outcome.WAITING:
+                    await self._withdraw(taken)
             except Exception as error:  # it was turned away, or the log took no further entry: maybe after a write
                 taken.error = self._told(error)
                 taken.begun = taken.error.code is not Code.INTERRUPTED or bool(taken.action)
@@ -198,6 +200,14 @@ class Sequence:
             self.heard("ended", taken)
         if taken.error is not None and self.failed is None:
             self.failed = taken
+
+    async def _withdraw(self, taken: Taken) -> None:
+        """End the question of a step that would have to wait for people: agreed to later, the step would be done alone,
+        after those before it were taken back."""
+        why = f"{self.why}: a run does not wait for people"
+        ended = await self.house.kernel.cancel(taken.action, self.talent, why)
+        if ended.error is not None and ended.error.code is not Code.CANCELLED:
+            taken.error = ended.error
 
     async def _is_stopped(self) -> bool:
         await asyncio.sleep(0)  # so that a stop which came while the step before ended is heard

@@ -106,6 +106,8 @@ class Watched:
     state: State = State.UNSEEN
     digest: str = ""
     """Of the changes last told as drift."""
+    question: str = ""
+    """The action that last had to wait for people: as long as it does, the same is not asked again."""
     _trouble: tuple[News, str] | None = None
     _troubles: int = 0
     _refusals: int = 0
@@ -143,7 +145,9 @@ class Watched:
     def applied(self, report: Report, now: float) -> list[Event]:
         """What the report of an apply is worth telling."""
         error = report.error
-        if report.outcome is Outcome.REFUSED and error is not None:
+        if report.outcome is Outcome.WAITING:
+            self.question = report.action
+        if report.outcome in (Outcome.REFUSED, Outcome.WAITING) and error is not None:
             return self._turned_away(report, error, now)
         self._refusals, self._refused = 0, None
         self._applied.append(now)

@@ -104,13 +104,20 @@ class Watch:
             return False
         events = watched.looked(report, clock())
         self._tell(step, events)
-        if not self._stop.is_set() and watched.wants_apply(clock()):
+        if not self._stop.is_set() and watched.wants_apply(clock()) and not await self._is_open(watched.question):
             doing = ask_of(step, self.talent, self.why, self.trace, "apply", report.changes_digest)
             if (applied := await self._act(doing)) is not None:
                 done = watched.applied(applied, clock())
                 self._tell(step, done)
                 events += done
         return bool(events)
+
+    async def _is_open(self, question: str) -> bool:
+        """Whether people may still answer what was asked."""
+        if not question:
+            return False
+        await self.house.kernel.expire()
+        return self.house.log.facts.get("pending", question) is not None
 
     async def _act(self, ask: Ask) -> Report | None:
         """What became of an ask, its rate waited for; None where the watch was stopped meanwhile.

@@ -137,6 +137,10 @@ class Kernel:
         authenticate(self.parts, talent)
         return await self._answer(action, lambda _: falsify_waiting(self.parts, action, self._load, talent, why))
 
+    async def expire(self) -> list[str]:
+        """End the questions to people whose time is over; their actions."""
+        return await expire(self.parts)
+
     async def replay(self, action: str) -> Replayed:
         """Repeat an action's guest runs from the record. See `replaying.replay`."""
         return await replay(self.parts, action)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -137,3 +138,24 @@ def run_text(run: Ifctl, *command: str) -> str:
     result = run(*command)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_a_run_does_not_wait_for_people(studio: tuple[Ifctl, VmixSimulator], tmp_path: Path) -> None:
+    """Its question ends with it: agreed to later, one step would be done of a run that was taken back."""
+    run, vmix = studio
+    with_agent(run)
+    steps = tmp_path / "steps.yaml"
+    steps.write_text("steps:\n  - {capability: vmix.switcher, intent: {scene: Intro}}\n")
+    _, code, _ = run.refused("run", str(steps), "--as", AGENT, "--why", "the opening")
+    assert code == Code.APPROVAL_REQUIRED.value
+    assert waiting(run) == [] and vmix.writes() == []
+
+
+def test_a_watch_asks_once(studio: tuple[Ifctl, VmixSimulator]) -> None:
+    run, vmix = studio
+    with_agent(run)
+    watch = ("watch", "vmix.switcher", "--scene", "Intro", "--as", AGENT, "--apply", "--every", "1s", "--for", "12s")
+    result = run(*watch, "--why", "keep it there")
+    assert result.exit_code == 1, result.output
+    assert len(waiting(run)) == 1 and vmix.writes() == []
+    assert result.output.count(Code.APPROVAL_REQUIRED.value) == 1

@@ -88,7 +88,7 @@ def recheck(journey: Journey) -> None:
     parts.registry.recheck(journey.capability)
     if journey.records != operator_records(journey):
         raise FabricError(
-            Code.AUTHORITY_CHANGED, f"talent, grant or target changed while {journey.action} was under way"
+            Code.AUTHORITY_CHANGED, f"talent, grant, target or policies changed while {journey.action} was under way"
         )
     if journey.expires and parts.now() >= moment(journey.expires):
         message = f"the grant that {journey.action} goes by expired at {journey.expires}"
@@ -118,6 +118,7 @@ def operator_records(journey: Journey) -> tuple[str, ...]:
     return (
         authority.record("talent", talent.id),
         authority.record("target", target),
+        authority.record("policy", "set"),
         *(authority.record("grant", grant) for grant in grants),
     )
 

@@ -13,6 +13,7 @@
       components/         Python components that ran here, by digest, to replay on
       witness/            log.db, and slots: the latest checkpoints outside the database
       cache/              compiled components; may be deleted
+      stops/              what `ifctl stop` halted, a file each (docs/stop.md)
       crash/              tracebacks of internal faults, secrets masked
 
 A home is made in a folder beside its place and renamed into it, so there is a whole one or none. Its format version

@@ -28,6 +28,7 @@ BEFORE_ANY_WRITE = [Station.RECEIVED, Station.RESOLVED, Station.PLANNED, Station
 ON_THE_WAY = [*BEFORE_ANY_WRITE, Station.INTENDED, Station.SENT, Station.OBSERVED]
 THREE = {"hall": True, "porch": True, "attic": True}
 WHY = "wrong lamps"
+pytestmark = pytest.mark.timeout(120)
 
 
 async def cut(world: World, house: House, station: Station, *, by_file: bool = False, nth: int = 1) -> Report:

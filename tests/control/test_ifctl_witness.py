@@ -45,11 +45,11 @@ def test_entries_are_shown_whole(bare_home: Ifctl) -> None:
 def test_the_fixed_texts_are_printed_byte_for_byte(bare_home: Ifctl, nowhere: Ifctl, tmp_path: Path) -> None:
     vkey = bare_home("witness", "vkey").stdout.strip()
     assert vkey == bare_home.ok("witness", "vkey")["vkey"]
-    assert bare_home("witness", "checkpoint").stdout.startswith("example.org/test\n3\n")
+    assert bare_home("witness", "checkpoint").stdout.startswith("example.org/test\n4\n")
     proof = tmp_path / "entry.tlog-proof"
     proof.write_text(bare_home("witness", "proof", "1").stdout)
     verified = nowhere.ok("witness", "verify", str(proof), "--vkey", vkey)
-    assert (verified["form"], verified["size"], verified["entries"][0]["index"]) == ("tlog-proof", 3, 1)
+    assert (verified["form"], verified["size"], verified["entries"][0]["index"]) == ("tlog-proof", 4, 1)
     bare_home.ok("witness", "proof", "1", "--out", str(tmp_path / "again"))
     assert (tmp_path / "again").read_text() == proof.read_text()
 

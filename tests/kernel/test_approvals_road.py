@@ -42,6 +42,7 @@ async def test_one_person_agrees_and_it_is_done(world: World) -> None:
         ann = await people.add(house, "Ann")
         report = await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
         told = kinds(house, waits.action)
+        replayed = await house.kernel.replay(waits.action)
         assert house.log.facts.get("pending", waits.action) is None
     assert report.outcome is Outcome.CONVERGED and report.action == waits.action
     assert world.peer.writes == ["POST /lamps/hall"] and world.peer.lamps["hall"]
@@ -49,6 +50,7 @@ async def test_one_person_agrees_and_it_is_done(world: World) -> None:
         "action.received", "action.planned", "action.decided", "approval.given", "action.decided", "effect.intended",
         "effect.observed", "action.closed",
     ]  # fmt: skip
+    assert replayed.context_digest == waits.context_digest == report.context_digest
     assert report.decision is not None and report.decision.verdict is Verdict.SHARE
     assert "approvals/given" in report.decision.rules and ann in report.decision.reason
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
@@ -37,6 +38,9 @@ __all__ = ["Judged", "Policies", "load_policies", "problems"]
 
 MOST_POLICIES = 2_000
 _REMEMBERED = 256
+_NO_TIME = datetime.fromtimestamp(0, UTC)
+_TIMED = re.compile(r'\{"Var": "context"\}(?!, "attr": "(?!time"))')
+"""A condition that looks at the context otherwise than at one attribute of it that is not the time."""
 _REMEMBERED_SETS = 64
 
 
@@ -56,6 +60,8 @@ class Policies:
     def __init__(self, digest: str, rules: Iterable[Rule]) -> None:
         self.digest = digest
         self.rules = {rule.id: rule for rule in rules}
+        self._timeless = not any(_TIMED.search(json.dumps(rule.policy["conditions"])) for rule in self.rules.values())
+        self._answers: dict[Asking, tuple[frozenset[str], tuple[str, ...]]] = {}
         self._sets: dict[tuple[str, ...], cedarpy.PolicySet] = {}
         self._prepared: dict[tuple[object, ...], tuple[cedarpy.PolicySet, cedarpy.Entities]] = {}
 
@@ -86,7 +92,21 @@ class Policies:
         return _demanded(demands)
 
     def evaluate(self, asking: Asking) -> tuple[frozenset[str], tuple[str, ...]]:
-        """Ids of the satisfied policies, and the errors of those that could not be evaluated."""
+        """Ids of the satisfied policies, and the errors of those that could not be evaluated.
+
+        Where no policy looks at the time, the same question again has the same answer and is not evaluated again.
+        """
+        if not self._timeless:
+            return self._evaluate(asking)
+        question = replace(asking, at=_NO_TIME)
+        answer = self._answers.get(question)
+        if answer is None:
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.clear()
+            answer = self._answers[question] = self._evaluate(asking)
+        return answer
+
+    def _evaluate(self, asking: Asking) -> tuple[frozenset[str], tuple[str, ...]]:
         import cedarpy
 
         key = (asking.action, *asking.about)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cedarpy
@@ -215,3 +216,35 @@ def test_policies_that_speak_of_a_hazard_are_known_by_it() -> None:
         'context.hazards.contains("one")) || context.hazards.containsAll(["two", "three"]) };'
     )
     assert load_policies({"a.cedar": text}).hazards() == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "context.time.hour >= 17",
+        "context has time && context.time.hour >= 17",
+        "context has time.hour && context.time.hour >= 17",
+        "[context].contains(context) && context.time.hour >= 17",
+        "true && (if context.changes == 1 then context.time.epoch > 1767636000 else false)",
+    ],
+)
+def test_what_was_answered_at_another_time_is_asked_again(condition: str) -> None:
+    text = PERMIT + f'@id("late") forbid (principal, action == Action::"apply", resource) when {{ {condition} }};'
+    policies = load_policies({"a.cedar": text})
+    asking = Asking("apply", AGENT, NOON, capability="lamp.switch", target="lamp@hall", changes=1)
+    evening = replace(asking, at=NOON.replace(hour=20))
+    assert [policies.judge(one).verdict for one in (asking, evening, asking)] == [
+        Verdict.SHARE,
+        Verdict.DENY,
+        Verdict.SHARE,
+    ]
+
+
+def test_another_question_has_an_answer_of_its_own() -> None:
+    text = PERMIT + '@id("live") forbid (principal, action == Action::"apply", resource) when { context.changes > 1 };'
+    policies = load_policies({"a.cedar": text})
+    asking = Asking("apply", AGENT, NOON, capability="lamp.switch", target="lamp@hall", changes=1)
+    others = [replace(asking, changes=2), replace(asking, changes=2, action="undo"), asking]
+    found = [policies.judge(one).verdict for one in (asking, *others, *others)]
+    share, deny = Verdict.SHARE, Verdict.DENY
+    assert found == [share, deny, share, share, deny, share, share]

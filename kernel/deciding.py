@@ -199,6 +199,9 @@ async def still_so(journey: Journey, planned: Planned, decided: Decided, undoes:
     if parts.monotonic() - planned.at <= parts.limits.plan_fresh_s:
         return
     again = await (plan(journey, planned.seed) if undoes is None else plan_undo(journey, undoes))
+    decision = ask_guard(journey, again)
+    if decision.verdict is Verdict.DENY:
+        raise denied(journey, decision)
     same = again.changes_digest == planned.changes_digest
-    if not same or digest_context(journey, again, ask_guard(journey, again)) != decided.context_digest:
+    if not same or digest_context(journey, again, decision) != decided.context_digest:
         raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")

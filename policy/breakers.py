@@ -15,6 +15,7 @@ brings the clock that is never set, the single probe, and the record.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -214,7 +215,8 @@ class _Breaker:
     @property
     def left(self) -> float:
         """Seconds until a call may try again."""
-        return max(0.0, self._open_s - (self._monotonic() - self._storage.since))
+        left = self._open_s - (self._monotonic() - self._storage.since)
+        return left if left > _ROUNDING else 0.0
 
     def enter(self) -> int:
         """Let a call through; what it shows to `leave`. Raises IF_ERR_BREAKER_OPEN."""
@@ -251,7 +253,11 @@ class _Breaker:
         said = f"{short_name(self.capability)} on {self.target} is cut off {how_long}"
         if self.failures:
             said += f": {self.failures} calls in a row failed, the last with {self.cause}"
-        return FabricError(Code.BREAKER_OPEN, said, retry_after=round(retry_after, 3))
+        return FabricError(Code.BREAKER_OPEN, said, retry_after=math.ceil(retry_after * 1000) / 1000)
+
+
+_ROUNDING = 1e-6
+"""Else who waits exactly as long as told could be told to wait once more."""
 
 
 class _CallFailed(Exception):

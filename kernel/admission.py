@@ -69,6 +69,8 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
         message = f"a grant of {talent.id} on {target.name} cannot be read (guard/error)"
         raise FabricError(Code.DENIED, message) from None
     journey.expires = granted.expires
+    if ask.deadline_s is not None:
+        journey.due = parts.monotonic() + ask.deadline_s
     return journey
 
 

@@ -85,6 +85,8 @@ def recheck(journey: Journey) -> None:
     parts = journey.parts
     if (halted := halted_by(journey)) is not None:
         raise halted
+    if (left := journey.left_s) is not None and left <= 0:
+        raise FabricError(Code.DEADLINE, f"the {journey.ask.deadline_s:g} s that {journey.action} had are over")
     parts.registry.recheck(journey.capability)
     if journey.records != operator_records(journey):
         raise FabricError(
@@ -174,9 +176,9 @@ class _Performer:
         refuse_secrets(journey, args, f"{change.id}")
         call = journey.call(change.effect, args, change.id)
         request = self._request(change, args, call)
-        repeats = Repeats.of(
-            journey.effect(change.effect), journey.capability.manifest.limits, journey.parts.limits.retry_s
-        )
+        left = journey.left_s
+        retry_s = journey.parts.limits.retry_s if left is None else min(journey.parts.limits.retry_s, max(left, 0.0))
+        repeats = Repeats.of(journey.effect(change.effect), journey.capability.manifest.limits, retry_s)
         began = journey.parts.monotonic()
         while True:
             sent, wait = await to_the_end(self._attempt(change, call, request, repeats, began))

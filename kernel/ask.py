@@ -42,6 +42,9 @@ class Ask:
     """Digests of the claim's evidence that the door was given and hashed itself."""
     falsify: bool = False
     """Whether to try to refute the plan before it is applied, or people are asked about it."""
+    deadline_s: float | None = None
+    """Seconds from the ask within which its last write begins; calls to the target take no longer. What was written
+    still gets its time to settle."""
 
 
 @dataclass(frozen=True, slots=True)

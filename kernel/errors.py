@@ -161,6 +161,7 @@ class Code(StrEnum):
     COST_TOO_LARGE = _code("COST_TOO_LARGE", 422, "The action would cost more than can be counted.", "Tell the adapter's author; a cost is at most nine billion units of its currency.")
     BREAKER_OPEN = _code("BREAKER_OPEN", 503, "The target kept failing, so calls to it are cut off for a while.", "Try again after retry_after seconds; `ifctl target list --check` shows how the target is.", retryable=True)
     STOPPED = _code("STOPPED", 503, "New writes were halted by a person.", "`ifctl stop --list` says by whom and why; `ifctl resume` lifts it.")
+    DEADLINE = _code("DEADLINE", 504, "The deadline that came with the ask passed before its next write.", "What was written before stands. Ask again with more time, or see what holds the target up.", retryable=True)
     CANCELLED = _code("CANCELLED", 409, "The action was cancelled before its next write.", "What was written before stands; the receipt says what.")
     NOT_UNDER_WAY = _code("NOT_UNDER_WAY", 409, "The action is over, or in doubt, so there is nothing to cancel.", "`ifctl action show ACTION` says what became of it; `ifctl capability undo ACTION` takes it back.")
     FALSIFIED = _code("FALSIFIED", 409, "An attempt to refute the plan succeeded, so it is not applied.", "The attempt is named; mend the adapter, the intent or the policy.")

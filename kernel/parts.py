@@ -183,6 +183,8 @@ class Journey:
     """What was set aside for it in the budgets."""
     attempts: tuple[Attempted, ...] = ()
     """What was tried to refute the plan."""
+    due: float | None = None
+    """Monotonic seconds at which the ask's deadline passes."""
     ended: bool = False
     """Whether an ending was handed to the log; there is only one."""
 
@@ -212,9 +214,16 @@ class Journey:
         manifest = self.capability.manifest
         keyed = change and manifest.effects[effect].provider_key is not None
         timeout = min(manifest.limits.timeout_s, self.target.timeout_s or manifest.limits.timeout_s)
+        if (left := self.left_s) is not None:
+            timeout = min(timeout, max(left, _LEAST_S))
         return DriverCall(
             manifest, effect, args, self.target, provider_key(self.action, change) if keyed else None, timeout
         )
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the deadline that came with the ask, below 0 after it; None where none came."""
+        return None if self.due is None else self.due - self.parts.monotonic()
 
     async def perform(self, call: DriverCall) -> Answer:
         """Make a driver call unless the target is cut off, and let the breaker know how it ended.
@@ -244,6 +253,9 @@ class Journey:
                     text = self.parts.redactor.redact(f"{type(error).__name__}: {error}")
                     raise FabricError(Code.INTERNAL, f"an extension failed at {station}: {text}") from None
 
+
+_LEAST_S = 0.001
+"""A driver's deadline is never nothing."""
 
 _MAY_REFUSE = frozenset({Station.RECEIVED, Station.RESOLVED, Station.PLANNED, Station.DECIDED})
 

@@ -10,7 +10,8 @@ people leaves the road as `waiting`; `take_up` brings it back where enough of th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from infrafabric.kernel.admission import authenticate, authorize, check_intent, set_out
@@ -92,9 +93,9 @@ async def _onward(
     journey: Journey, load: Load, applied: Applied, undoes: History | None, waited: History | None = None
 ) -> Report:
     """From a recorded ask to its end, or to where it waits for people."""
-    parts, ask = journey.parts, journey.ask
+    ask = journey.ask
     journey.passes(Station.RECEIVED)
-    async with parts.governor.turn(journey.target.name, _at_once(journey), journey.talent.id):
+    async with _turn(journey):
         recheck(journey)
         await load(journey)
         journey.passes(Station.RESOLVED)
@@ -133,6 +134,20 @@ async def _onward(
                 verified = await verify(journey, planned, applied, signals)
         journey.passes(Station.VERIFIED)
         return await close(journey, planned, decided, applied, verified)
+
+
+@asynccontextmanager
+async def _turn(journey: Journey) -> AsyncIterator[None]:
+    """The right to plan and apply on the target. Raises IF_ERR_BUSY, and IF_ERR_DEADLINE where it takes too long."""
+    async with AsyncExitStack() as held:
+        turn = journey.parts.governor.turn(journey.target.name, _at_once(journey), journey.talent.id)
+        try:
+            async with asyncio.timeout(journey.left_s):
+                await held.enter_async_context(turn)
+        except TimeoutError:
+            what = f"{journey.action} waited {journey.ask.deadline_s:g} s for its turn at {journey.target.name}"
+            raise FabricError(Code.DEADLINE, what) from None
+        yield
 
 
 async def _recorded(journey: Journey, applied: Applied, way: Coroutine[Any, Any, Report]) -> Report:

@@ -47,6 +47,8 @@ def _asks(function: Any) -> Any:
                          help="A file that the claim names by its hash."),
             click.option("--idempotency-key", metavar="KEY", callback=given_key,
                          help="The same key and intent is done once."),
+            click.option("--deadline", type=click.FloatRange(0, 86_400, min_open=True), metavar="SECONDS",
+                         help="Begin no write after so long, and wait no longer for answers."),
             click.option("--receipt", type=click.Path(path_type=Path), metavar="FILE", help="Write the receipt here."),
             click.option("--trace", is_flag=True, help="Print the trace token, and each station as it is passed."),
         ]
@@ -217,6 +219,7 @@ def _act(
     why: str | None,
     claim: str | None,
     evidence: tuple[Path, ...],
+    deadline: float | None,
     expect: str = "",
     falsify: bool = False,
 ) -> None:
@@ -247,6 +250,7 @@ def _act(
             claim=stated,
             evidence=shown,
             falsify=falsify,
+            deadline_s=deadline,
         )
         return await house.kernel.act(ask, _watcher(shell, trace))
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from infrafabric.kernel.admission import authenticate, check_own_tenant
@@ -30,6 +31,9 @@ from infrafabric.kernel.words.names import new_action_id, new_trace_id
 from infrafabric.kernel.words.plan import Outcome
 
 __all__ = ["Kernel"]
+
+_SAME = "same:"
+"""Begins the keys of events that their own content tells apart."""
 
 
 class Kernel:
@@ -249,6 +253,9 @@ class Kernel:
         if not ask.why.strip():
             raise FabricError(Code.WHY_REQUIRED, f"no reason was given for {ask.purpose} of {ask.capability}")
         authenticate(self.parts, ask.talent)
+        over = False
+        if not ask.idempotency_key:
+            ask, over = self._marked(ask)
         if not ask.idempotency_key:
             return await self._travel(ask, undoes, watcher)
         key, digest = (ask.talent, ask.idempotency_key), _digest(ask)
@@ -257,7 +264,7 @@ class Kernel:
             if running[0] != digest:
                 raise _conflict(ask)
             return await asyncio.shield(running[1])
-        known = self._known(ask)
+        known = None if over else self._known(ask)
         if known is not None:
             return await self._again(known)
         future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
@@ -303,6 +310,26 @@ class Kernel:
             raise FabricError(Code.BUSY, "the kernel is stopping", retry_after=5)
         halt = Halt()
         return await self._sheltered(action, answering(halt), halt)
+
+    def _marked(self, ask: Ask) -> tuple[Ask, bool]:
+        """The ask under a key of its own content where its manifest takes equal events for one, and whether the last
+        equal one is so long ago that this is another. What cannot even be found is for the road to refuse."""
+        if ask.purpose != "apply":
+            return ask, False
+        facts = self.parts.log.facts
+        try:
+            window = self.parts.registry.resolve(ask.capability).manifest.limits.duplicates_s
+            if not window:
+                return ask, False
+            ask = replace(ask, idempotency_key=f"{_SAME}{self._resolved(ask)}")
+        except FabricError:
+            return ask, False
+        fact = facts.get("idempotency", f"{ask.talent} {ask.idempotency_key}")
+        asked = facts.get("action", fact["action"]) if fact is not None else None
+        if fact is None or asked is None or facts.get("open", fact["action"]) is not None:
+            return ask, False
+        age = (self.parts.now() - datetime.fromisoformat(asked["at"])).total_seconds()
+        return ask, age >= window
 
     def _known(self, ask: Ask) -> str | None:
         """The action already done under the ask's idempotency key. Raises IF_ERR_IDEMPOTENCY_CONFLICT."""

@@ -202,6 +202,9 @@ class Limits(Word):
     """Reads in one guest run."""
     answer_bytes: Annotated[int, Field(ge=1, le=8 << 20)] = 1 << 20
     """Size of one answer."""
+    duplicates_s: Annotated[float, Field(ge=0, le=86_400)] = 0
+    """For an event: seconds within which an equal intent of the same talent is the same act, though it comes without
+    an idempotency key."""
 
 
 class Cost(Word):
@@ -281,6 +284,8 @@ class Manifest(Word):
         for name in [*self.files, self.entrypoint.partition(":")[0]]:
             if PurePosixPath(name).is_absolute() or any(part in ("", ".", "..") for part in name.split("/")):
                 raise ValueError(f"the file name {name!r} leaves the bundle")
+        if self.limits.duplicates_s and self.kind is Kind.STATE:
+            raise ValueError("limits.duplicates_s is for events: a state asked for twice is no duplicate")
         if self.signature is not None and self.signatures:
             raise ValueError("a manifest has signature or signatures, not both")
         return self

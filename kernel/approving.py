@@ -1,4 +1,4 @@
-"""Approving: what a person signs, whose answer may count for whom, and which question gives way to a newer one. Pure."""
+"""Approving: what a person signs, whose answer may count for whom, which question gives way to a newer one. Pure."""
 
 from __future__ import annotations
 

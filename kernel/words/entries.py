@@ -122,8 +122,8 @@ class OriginOpened(Body):
 
 
 class LogRekeyed(Body):
-    """The log's key changes: from `begun` on every checkpoint bears the signatures of both keys, after `finished` that of
-    the new one alone."""
+    """The log's key changes: from `begun` on every checkpoint bears the signatures of both keys, after `finished` that
+    of the new one alone."""
 
     change: Literal["begun", "finished"]
     origin: str

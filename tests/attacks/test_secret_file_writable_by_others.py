@@ -10,10 +10,11 @@ import pytest
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.keys.redaction import SecretRedactor
 from infrafabric.keys.references import References
+from infrafabric.keys.vault_content import Kept
 
 
 class NoVault:
-    def get(self, name: str) -> str:
+    def kept(self, name: str) -> Kept:
         raise AssertionError(name)
 
 

@@ -24,6 +24,8 @@ _WORDS = frozenset(
 )  # fmt: skip
 """Words in the name of an effect, or in the request that it makes, for what people must hear of beforehand."""
 _PARTS = re.compile(r"[a-z]+|[A-Z][a-z]*")
+_ASKING = re.compile(r"call[ _-]?(function|method|procedure|service)", re.IGNORECASE)
+"""How an interface is asked for anything at all: no telephone rings."""
 
 
 async def argument_fuzz(case: Case) -> str:
@@ -56,7 +58,8 @@ def _check(planned: Planned, what: str) -> None:
     if planned.hazards:
         return
     for change, request in zip(planned.plan.changes, planned.requests, strict=True):
-        found = {part.lower() for part in _PARTS.findall(f"{change.effect} {request}")} & _WORDS
+        said = _ASKING.sub(r"\1", f"{change.effect} {request}")
+        found = {part.lower() for part in _PARTS.findall(said)} & _WORDS
         if request.startswith("DELETE "):
             found.add("delete")
         if found:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +28,11 @@ from infrafabric.registry.bundle import sign_bundle
 from infrafabric.registry.trust import sign_trust
 from infrafabric.registry.trust_edit import add_publisher, allow
 
+if TYPE_CHECKING:
+    from homes import Ifctl
+
 ADAPTER = Path(__file__).parents[2] / "adapters" / "homeassistant"
+OBSERVE = Path(__file__).parents[1] / "peers" / "homeassistant" / "observe.py"
 NOBODY = Passphrase(environ={})
 TARGET = "homeassistant@house"
 GUEST = "if://person/guest"
@@ -123,3 +129,89 @@ async def homeassistant(governed_house: Governed) -> Governed:
     """The governed house as it was at its beginning."""
     await asyncio.to_thread(governed_house.ha.reset)
     return governed_house
+
+
+AGENT = "if://agent/Butler"
+"""Acts for the operator, who owns it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GovernedHome:
+    """ifctl on a home with the default policies, its target the real house, and an agent beside the operator."""
+
+    run: Ifctl
+    ha: HomeAssistant
+
+    def state(self, entity_id: str) -> str:
+        """What a client that shares no code with the driver sees."""
+        return str(self.ha.state(entity_id)["state"])
+
+    def ok(self, *args: str, stdin: str | bytes | None = None) -> Any:
+        """A command that must succeed, with a reason."""
+        return self.run.ok(*args, "--why", "a test", stdin=stdin)
+
+    def apply(self, *entities: str, who: str = AGENT, more: Sequence[str] = (), **wish: str) -> dict[str, Any]:
+        """What `ifctl capability apply` reports, however it ends."""
+        return dict(json.loads(self.run(*self.command(*entities, who=who, more=more, **wish), "--json").stdout))
+
+    def command(self, *entities: str, who: str = AGENT, more: Sequence[str] = (), **wish: str) -> list[str]:
+        named = [word for entity in entities for word in ("--entities", entity)]
+        wished = [word for name, value in wish.items() for word in (f"--{name.replace('_', '-')}", value)]
+        asked = ["capability", "apply", "homeassistant.entity", *named, *wished]
+        return [*asked, "--as", who, "--why", "a test", *more]
+
+    def bodies(self, kind: str, *more: str) -> list[dict[str, Any]]:
+        """The entries of a kind, in order."""
+        entries = self.run.ok("witness", "query", "--kind", kind, *more)["entries"]
+        return [entry["body"] for entry in reversed(entries)]
+
+
+@pytest.fixture(scope="session")
+def governed_template(
+    running_house: HomeAssistant, bare_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home that may act on the house. Never used itself."""
+    from homes import Ifctl
+
+    folder = tmp_path_factory.mktemp("governed-home")
+    run = Ifctl(_home(bare_template, folder / "home"))
+    why = ("--why", "a test")
+    run.ok("trust", "publisher", "acme", "--key", "own", "--pattern", "homeassistant.*", *why)
+    signed = run.ok("adapter", "sign", str(ADAPTER), "--manifest", "entity.yaml", "--out", str(folder / "bundle"))
+    run.ok("adapter", "install", str(folder / "bundle"))
+    run.ok("trust", "allow", f"homeassistant.entity@{signed['version']}", *why)
+    run.ok("secret", "set", "HASS_TOKEN", *why, stdin=running_house.token)
+    settings = [f"{name}={value}" for name, value in running_house.settings.items()]
+    secret = ("--secret", "HASS_TOKEN=vault:HASS_TOKEN", "--allow-address", "loopback")
+    run.ok("target", "add", TARGET, *settings, *secret, *why)
+    run.ok("talent", "add", "--name", "Butler", "--owner", "operator", *why)
+    for name in ("operator", "Butler"):
+        run.ok("talent", "grant", "--name", name, "--capability", "homeassistant.entity", *why)
+    return run.home
+
+
+@pytest.fixture
+def real_home(governed_template: Path, running_house: HomeAssistant, tmp_path: Path) -> GovernedHome:
+    """A home of the test's own, and the house as it was at its beginning."""
+    from homes import Ifctl
+
+    running_house.reset()
+    return GovernedHome(Ifctl(_home(governed_template, tmp_path / "home")), running_house)
+
+
+def observed(ha: HomeAssistant, *entities: str) -> dict[str, Any]:
+    """State and attributes of entities as homeassistant-api, a client that nobody here wrote, sees them."""
+    place = installed()
+    if place is None or not (place / "observer" / "bin" / "python").exists():
+        pytest.skip("homeassistant-api is not installed: tests/peers/install-homeassistant.sh")
+    command = [str(place / "observer" / "bin" / "python"), str(OBSERVE), ha.base, *entities]
+    environment = {"PATH": os.environ["PATH"], "HASS_TOKEN": ha.token}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=30, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def _home(template: Path, place: Path) -> Path:
+    """A copy of a home that shares its compiled components."""
+    shutil.copytree(template, place, ignore=shutil.ignore_patterns("cache", "components"))
+    (place / "cache").symlink_to((template / "cache").resolve())
+    return place

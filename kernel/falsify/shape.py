@@ -49,8 +49,13 @@ def _check_inverse(change: Change, inverse: Call) -> None:
 
 
 async def blast_radius(case: Case) -> str:
-    """Compare what the changes touch with what the intent names: siblings of what it names must stay untouched."""
-    named = set(map(str, _leaves(dict(case.journey.ask.intent))))
+    """Compare what the changes touch with what the intent names: siblings of what it names must stay untouched.
+
+    Where a list of the intent has a text that is no sibling, such as an area beside entities, what it stands for is the
+    adapter's to say, and nothing is refuted.
+    """
+    intent = dict(case.journey.ask.intent)
+    named, listed = set(map(str, _leaves(intent))), set(_listed(intent))
     touched = {change.id: sorted(_subjects(change)) for change in case.planned.plan.changes}
     families = _families(case)
     hit = {value for values in touched.values() for value in values if value in named}
@@ -59,7 +64,7 @@ async def blast_radius(case: Case) -> str:
             if value in named:
                 continue
             family = next((one for one in families if value in one and one & named), None)
-            if family is not None:
+            if family is not None and not listed - family:
                 raise Refuted(
                     f"{change} touches {value!r}, which the intent does not name beside {min(family & named)!r}"
                 )
@@ -69,15 +74,17 @@ async def blast_radius(case: Case) -> str:
 
 
 def _subjects(change: Change) -> set[str]:
-    """What a change is about: the texts in its arguments that its inverse has too; all, where that cannot be told.
+    """What a change is about: the texts in its arguments, in lists too, that its inverse has too; all, where that cannot
+    be told.
 
     Bare numbers are left out: they count too many things at once.
     """
     inverse = change.inverse
-    texts = {name: value for name, value in change.args.items() if isinstance(value, str) and not value.isdigit()}
-    if inverse is None or inverse.effect != change.effect:
-        return set(texts.values())
-    return {value for name, value in texts.items() if inverse.args.get(name) == value}
+    args = change.args
+    if inverse is not None and inverse.effect == change.effect:
+        args = {name: value for name, value in args.items() if inverse.args.get(name) == value}
+    items = [item for value in args.values() for item in (value if isinstance(value, (list, tuple)) else [value])]
+    return {item for item in items if isinstance(item, str) and not item.isdigit()}
 
 
 def _families(case: Case) -> list[set[str]]:
@@ -168,6 +175,19 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         yield _leaf(value)
+
+
+def _listed(value: Any) -> Iterator[str]:
+    """The texts that stand in lists."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _listed(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, str):
+                yield item
+            else:
+                yield from _listed(item)
 
 
 def _leaf(value: Any) -> Any:

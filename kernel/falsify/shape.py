@@ -74,8 +74,8 @@ async def blast_radius(case: Case) -> str:
 
 
 def _subjects(change: Change) -> set[str]:
-    """What a change is about: the texts in its arguments, in lists too, that its inverse has too; all, where that cannot
-    be told.
+    """What a change is about: the texts in its arguments, and in lists there, that its inverse has too; all, where that
+    cannot be told.
 
     Bare numbers are left out: they count too many things at once.
     """

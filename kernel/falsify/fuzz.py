@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from urllib.parse import quote, quote_plus
 
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
@@ -33,7 +35,7 @@ async def argument_fuzz(case: Case) -> str:
     journey = case.journey
     if case.undoes is not None:
         return "an undo has the intent of what it takes back, and no neighbours"
-    _check(case.planned, "the plan")
+    _check(case.planned, journey.ask.intent, "the plan")
     planned = refused = 0
     for intent in neighbours(journey.capability.manifest.intent, journey.ask.intent, MOST):
         beside = replace(journey, ask=replace(journey.ask, intent=intent, purpose="plan"), watcher=None)
@@ -45,7 +47,7 @@ async def argument_fuzz(case: Case) -> str:
             refused += 1
             continue
         planned += 1
-        _check(made, f"a neighbour, {_short(intent)},")
+        _check(made, intent, f"a neighbour, {_short(intent)},")
     return f"{planned} neighbours planned, {refused} refused; none does anything hazardous without saying so"
 
 
@@ -54,16 +56,35 @@ _WORLD = frozenset(
 )
 
 
-def _check(planned: Planned, what: str) -> None:
+def _check(planned: Planned, intent: object, what: str) -> None:
     if planned.hazards:
         return
+    prose = [form for text in _prose(intent) for form in _forms(text)]
     for change, request in zip(planned.plan.changes, planned.requests, strict=True):
+        for text in prose:
+            request = request.replace(text, " ")
         said = _ASKING.sub(r"\1", f"{change.effect} {request}")
         found = {part.lower() for part in _PARTS.findall(said)} & _WORDS
         if request.startswith("DELETE "):
             found.add("delete")
         if found:
             raise Refuted(f"{what} would {min(found)} by {change.effect}, and neither manifest nor plan says a hazard")
+
+
+def _prose(value: object) -> Iterator[str]:
+    """What the intent wants said: its texts of several words, such as a title. They are shown, and do nothing."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _prose(item)
+    elif isinstance(value, str) and len(value.split()) > 1:
+        yield value
+
+
+def _forms(text: str) -> tuple[str, ...]:
+    """How a text may stand in a request."""
+    return text, dumps(text).decode()[1:-1], quote(text, safe=""), quote(text), quote_plus(text)
 
 
 def _short(intent: object) -> str:

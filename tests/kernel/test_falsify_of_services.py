@@ -18,12 +18,12 @@ ANSWERS = (
 )
 
 
-def case(intent: dict[str, Any], *touched: str, service: str = "turn_on") -> Case:
+def case(intent: dict[str, Any], *touched: str, service: str = "turn_on", text: str = "") -> Case:
     """A plan that turns on the lights `touched`."""
     entities = {"entity_id": list(touched)}
     change = Change(id="change-1", effect="light_on", args=entities, inverse=Call(effect="light_off", args=entities))
-    request = f'ws://house/api  {{"domain":"light","service":"{service}","type":"call_service"}}'
-    manifest = SimpleNamespace(intent={"type": "object"})
+    request = f'ws://house/api  {{"domain":"light","service":"{service}","text":"{text}","type":"call_service"}}'
+    manifest = SimpleNamespace(intent={"const": intent})
     planned = SimpleNamespace(
         plan=Plan(changes=(change,)), run=SimpleNamespace(answers=ANSWERS), requests=(request,), hazards=()
     )
@@ -55,3 +55,12 @@ async def test_the_call_of_a_service_is_none_of_a_telephone() -> None:
     for service, word in (("dial", "dial"), ("call_mother", "call"), ("callService_wipe", "wipe")):
         with pytest.raises(Refuted, match=f"would {word} by light_on"):
             await argument_fuzz(case({}, "light.bed", service=service))
+
+
+async def test_a_title_of_several_words_does_nothing_and_one_word_may() -> None:
+    for text in ("Who will pay, and who will wipe the slate?", "pay%20the%20piper", "pay+the+piper"):
+        wanted = {"text": text.replace("%20", " ").replace("+", " ")}
+        assert "none does anything" in await argument_fuzz(case(wanted, "light.bed", text=text))
+    for wanted in ({"text": "wipe"}, {"text": "another title"}):
+        with pytest.raises(Refuted, match="would wipe by light_on"):
+            await argument_fuzz(case(wanted, "light.bed", text="wipe"))

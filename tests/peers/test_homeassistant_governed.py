@@ -56,8 +56,11 @@ def test_an_owner_s_no_leaves_the_door_locked(real_home: GovernedHome) -> None:
     assert real_home.state(DOOR) == "locked" and real_home.bodies("effect.intended") == []
 
 
-def test_what_was_agreed_to_is_stale_once_another_hand_moved_the_lock(real_home: GovernedHome) -> None:
-    action = asks(real_home, DOOR, "lock.kitchen_door", state="unlocked")
+@pytest.mark.parametrize("doors", [(DOOR,), (DOOR, "lock.kitchen_door")])
+def test_what_was_agreed_to_is_stale_once_another_hand_moved_the_lock(
+    real_home: GovernedHome, doors: tuple[str, ...]
+) -> None:
+    action = asks(real_home, *doors, state="unlocked")
     real_home.ha.call("lock.unlock", entity_id=DOOR)
     assert real_home.run.refused("approvals", "approve", action, "--why", "yes")[1] == Code.PLAN_STALE.value
     assert real_home.state(DOOR) == "unlocked" and real_home.bodies("effect.intended") == []

@@ -15,7 +15,7 @@ import binascii
 import functools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -270,6 +270,7 @@ async def open_house(
         writable = await open_log(home, settings, key, pseudonym_key, heir)
         stack.push_async_callback(writable.close)
         house = House(home, settings, writable, keystore, vault)
+        _learn(house)
         house.warnings += lost_key(writable) if heir is None else await settle_log_key(house, tell)
         stack.enter_context(from_libraries(house.logger))
         await drop_former_secrets(house)
@@ -282,6 +283,14 @@ async def open_house(
 
             house.kernel = await start_kernel(house, await starting, stack)
         yield house
+
+
+def _learn(house: House) -> None:
+    """Mask the vault's values from the start: one may stand in an intent for a target that refers to no secret."""
+    for kept in house.vault.all_kept().values():
+        for value in (kept.value, *(former.value for former in kept.former)):
+            with suppress(FabricError):  # too short to be told from other words
+                house.redactor.learn(value)
 
 
 async def open_log(
@@ -307,6 +316,7 @@ async def open_log(
         clock=time.time,
         limits=log_limits(settings),
         development=home.is_development,
+        mark=home.log_file.with_name("standing"),
     )
 
 

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from infrafabric.kernel.errors import FabricError
-from infrafabric.kernel.ports import Asked
+from infrafabric.kernel.granting import standing
+from infrafabric.kernel.ports import Asked, Sourced
 from infrafabric.kernel.questions import source_of
 from infrafabric.kernel.words.plan import Verdict
 from infrafabric.kernel.words.things import Talent
@@ -31,4 +32,14 @@ def approvals_of(house: House) -> PeopleApprovals:
             return error.message
         return "" if decision.verdict is Verdict.SHARE else decision.reason
 
-    return PeopleApprovals(house.authority, partial(source_of, house.reading), forbidden, now=house.clock)
+    def withdrawn(talent: Talent, source: Sourced) -> str:
+        """Why the source's talent could not ask for the same now; "" where it could."""
+        try:
+            manifest = house.registry.resolve(source.capability).manifest
+            target = house.authority.target(source.target)
+        except FabricError as error:
+            return error.message
+        stands = standing(house.authority, talent, manifest, target, source.intent, house.clock())
+        return "" if stands.allows else stands.reason
+
+    return PeopleApprovals(house.authority, partial(source_of, house.reading), forbidden, withdrawn, now=house.clock)

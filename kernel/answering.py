@@ -7,6 +7,7 @@ Nobody stands by then who said that it should happen *now*; who still wants it a
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 from infrafabric.kernel.admission import authorize, check_intent, set_out
@@ -41,12 +42,14 @@ async def agree(
         if parts.approvals.overdue(asked.pending.expires):
             return await _expired(parts, history)
         given = given.model_copy(update={**common_of(history), "why": parts.redactor.redact(given.why)})
-        try:
-            parts.approvals.check(asked, given, parts.approvals.counting(asked, history.approvals))
-        except FabricError as error:
-            parts.count(error.code, given.approver)
-            raise
-        await parts.log.append(Entry(Kind.APPROVAL_GIVEN, given, action, given.approver))
+        # A source is one once: between looking whether it was named and naming it, nobody else may name it.
+        async with parts.questions.lock if given.source else nullcontext():
+            try:
+                parts.approvals.check(asked, given, parts.approvals.counting(asked, history.approvals))
+            except FabricError as error:
+                parts.count(error.code, given.approver)
+                raise
+            await parts.log.append(Entry(Kind.APPROVAL_GIVEN, given, action, given.approver))
         history.approvals.append(given)
         if missing := parts.approvals.missing(asked, history.approvals):
             waits = FabricError(Code.APPROVAL_REQUIRED, f"{action} still waits: {missing}")

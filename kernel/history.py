@@ -153,6 +153,7 @@ class History:
             changes_digest=planned.changes_digest,
             at=at,
             evidence=_evidence(received),
+            intent=received.intent,
         )
 
     @property

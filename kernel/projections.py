@@ -14,6 +14,7 @@ facts can be made again from the stored bodies. Tables:
 | `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
 | `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
+| `source` | action | the waiting action that it was a second source for; it is none for another |
 | `pending` | action | present while it waits for people: its question, asker, target and digests |
 | `spent` | `day action` | what it reserved on that day (UTC), then what it spent of it, and whose that is |
 | `spent` | `day action` | the same with `#salt:digest` as its talent: it was erased, see `BodyErased` |
@@ -125,6 +126,8 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
             yield _state(action, at, "planned")
         case e.ActionDecided():
             yield from _decided(action, at, body)
+        case e.ApprovalGiven() if body.source:
+            yield e.Fact("source", body.source, {"action": action})
         case e.EffectIntended():
             yield e.Fact("doubt", f"{action} {body.change}", {"effect": body.effect, "at": at, "index": index})
             yield _state(action, at, "applying")
@@ -145,7 +148,7 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
             if body.spent is not None:
                 yield _spent(action, at, body, body.capability, body.spent, settled=True)
             yield _state(action, at, body.outcome.value, body.code, body.message)
-            if body.undoes and body.outcome is Outcome.FAILED:
+            if body.undoes and body.outcome is Outcome.FAILED and not body.taken:
                 yield e.Fact("undone", body.undoes, None)
         case _:
             pass

@@ -7,7 +7,8 @@ An answer counts as long as all of this holds, which is asked when it is given a
   are needed, is let by the policies (action `approve`), is not the asker, and is not owned by the asker. An agent's
   owner may approve what the agent asks;
 - a second source's (HOLD only) is another action that planned the very same changes with the same capability on the
-  same target, lately, for a talent that shares no owner with the asker, and rests on other evidence;
+  same target, lately, for a talent that shares no owner with the asker, and rests on other evidence. What it was
+  granted must allow it still, and it is a source once: it answers no second question;
 - nobody, no key and no owner is counted twice.
 """
 
@@ -42,6 +43,10 @@ def _anyone(person: Talent, asked: Asked) -> str:
     return ""
 
 
+def _any_source(talent: Talent, source: Sourced) -> str:
+    return ""
+
+
 class PeopleApprovals:
     """Implements the kernel's port `Approvals`."""
 
@@ -50,15 +55,17 @@ class PeopleApprovals:
         facts: Facts,
         sourced: Callable[[str], Sourced | None] = _nothing,
         forbidden: Callable[[Talent, Asked], str] = _anyone,
+        withdrawn: Callable[[Talent, Sourced], str] = _any_source,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`facts` are those that `kernel.authority.Authority` believes; `sourced` looks up an action that may speak as
         a second source, None where it may not; `forbidden` says why the policies do not let a person answer, "" where
-        they do."""
+        they do; `withdrawn` says why a source's talent could not ask for the same now, "" where it could."""
         self._facts = facts
         self._sourced = sourced
         self._forbidden = forbidden
+        self._withdrawn = withdrawn
         self._now = now
 
     def ask(self, decision: Decision) -> Pending:
@@ -186,6 +193,11 @@ class PeopleApprovals:
             raise _invalid(f"{source.talent} and {asked.talent} are not independent: {', '.join(sorted(shared))}")
         if source.evidence & asked.evidence:
             raise _invalid(f"{given.source} rests on the same evidence")
+        used = self._facts.get("source", given.source)
+        if used is not None and used["action"] != asked.action:
+            raise _invalid(f"{given.source} was the second source for {used['action']}, and is one once")
+        if why := self._withdrawn(talent, source):
+            raise _invalid(f"{source.talent} could not ask for it now: {why}")
 
     def _check_distinct(self, given: ApprovalGiven, before: Sequence[ApprovalGiven]) -> None:
         own = self._chain(given.approver)

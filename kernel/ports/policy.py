@@ -98,6 +98,7 @@ class Sourced:
     at: str
     """When it was asked for, RFC 3339 UTC."""
     evidence: frozenset[str] = frozenset()
+    intent: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Approvals(Protocol):

@@ -14,11 +14,11 @@ from infrafabric.kernel.parts import Journey, to_the_end
 from infrafabric.kernel.planning import Planned
 from infrafabric.kernel.retrying import rfc3339
 from infrafabric.kernel.stations import Station
-from infrafabric.kernel.verifying import Verified
+from infrafabric.kernel.verifying import Verified, taken
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
-from infrafabric.kernel.words.plan import Outcome
+from infrafabric.kernel.words.plan import Outcome, Plan
 from infrafabric.kernel.words.policy import Retry, Spending
 
 __all__ = ["close", "refuse", "waiting"]
@@ -53,7 +53,7 @@ async def close(journey: Journey, planned: Planned, decided: Decided, applied: A
     outcome, error = verified.outcome, verified.error
     if applied.error is not None and (error is None or applied.error.code not in _WORLD):
         error = applied.error
-        if error.code not in _WORLD and outcome is not Outcome.IN_DOUBT:
+        if error.code not in _WORLD and outcome is not Outcome.IN_DOUBT and not _happened(journey, applied):
             # A violation or a withdrawal is one, however the world looks afterwards.
             outcome = Outcome.FAILED
     body = e.ActionClosed(
@@ -67,6 +67,7 @@ async def close(journey: Journey, planned: Planned, decided: Decided, applied: A
         apply_run=applied.run,
         verify_run=verified.run if verified.run is not planned.run else None,
         undoes=journey.ask.undoes,
+        taken=_taken(journey, outcome, planned.plan, applied, verified.remains),
         spent=_spent(journey, applied),
     )
     if outcome is not Outcome.IN_DOUBT:
@@ -128,6 +129,17 @@ async def _append_end(journey: Journey, body: e.ActionClosed) -> None:
     journey.parts.budgets.settle(journey.action, body.spent or Spending())
 
 
+def _happened(journey: Journey, applied: Applied) -> bool:
+    """Whether an event's provider said that it happened: then it did, whatever went wrong afterwards."""
+    return journey.capability.manifest.kind is CapabilityKind.EVENT and "answered" in applied.results.values()
+
+
+def _taken(journey: Journey, outcome: Outcome, made: Plan, applied: Applied, remains: Plan | None) -> bool:
+    """Whether an undo failed that changed something all the same, or may have."""
+    failed = bool(journey.ask.undoes) and outcome is Outcome.FAILED
+    return failed and taken(made, applied.results.values(), remains)
+
+
 def _spent(journey: Journey, applied: Applied) -> Spending | None:
     """What was spent of what was set aside: writes that may have reached the target, and the cost where one did."""
     if journey.reserved is None:
@@ -160,16 +172,17 @@ async def refuse(journey: Journey, error: FabricError, applied: Applied) -> Repo
         told = History.of(journey.action, journey.parts.log.entries(journey.action))
         return replace(told.report(await journey.parts.log.receipt(journey.action)), error=error)
     if not journey.ended and "unknown" not in applied.results.values():
-        done = journey.capability.manifest.kind is CapabilityKind.EVENT and "answered" in applied.results.values()
         ended_well = Outcome.UNDONE if journey.ask.undoes else Outcome.DONE
+        outcome = ended_well if _happened(journey, applied) else Outcome.FAILED
         closed = e.ActionClosed(
             **journey.common,
             capability=journey.capability.manifest.id,
-            outcome=ended_well if done else Outcome.FAILED,
+            outcome=outcome,
             code=error.code.value,
             message=error.message,
             apply_run=applied.run,
             undoes=journey.ask.undoes,
+            taken=_taken(journey, outcome, Plan(), applied, None),
             spent=_spent(journey, applied),
         )
         await _end(journey, closed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from infrafabric.kernel.words.entries import GuestRun
 from infrafabric.kernel.words.manifest import Kind
 from infrafabric.kernel.words.plan import Change, Outcome, Plan
 
-__all__ = ["Verified", "same_change", "verify", "verify_event", "verify_state"]
+__all__ = ["Verified", "same_change", "taken", "verify", "verify_event", "verify_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,24 @@ def planned_effect(planned: Planned, change_id: str) -> str:
 
 
 def verify_event(made: Plan, applied: Applied, *, undoing: bool = False) -> Verified:
-    """An event is done when its provider answered so; without an answer it is in doubt, and only that."""
+    """An event is done when its provider answered so, with what went wrong afterwards beside it; without an answer it
+    is in doubt, and only that."""
     result = applied.results.get(made.changes[0].id)
-    if result == "answered" and applied.error is None:
-        return Verified(Outcome.UNDONE if undoing else Outcome.DONE)
+    if result == "answered":
+        return Verified(Outcome.UNDONE if undoing else Outcome.DONE, applied.error)
     if result == "unknown":
         said = f": {applied.error.message}" if applied.error else ""
         error = FabricError(Code.IN_DOUBT, f"it is not known whether {made.changes[0].effect} happened{said}")
         return Verified(Outcome.IN_DOUBT, error)
     return Verified(Outcome.FAILED, applied.error)
+
+
+def taken(made: Plan, results: Iterable[str], remains: Plan | None) -> bool:
+    """Whether a write of `made` was taken or may have been, by what is known of each; `remains` is what was seen to
+    lack. Where every change lacks still, none was."""
+    if not any(result in ("answered", "unknown") for result in results):
+        return False
+    return remains is None or len(remains.changes) < len(made.changes)
 
 
 async def verify_state(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from infrafabric.kernel.words.attempts import Attempted
-from infrafabric.kernel.words.base import Word
+from infrafabric.kernel.words.base import LATER, Word
 from infrafabric.kernel.words.body import Body
 from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.manifest import Cost
@@ -45,6 +45,8 @@ class ActionReceived(Body):
     """What the asker says it rests on."""
     evidence: tuple[Digest, ...] = ()
     """Digests of the evidence that was handed in: the bytes were there."""
+    deadline: Annotated[str, LATER] = ""
+    """RFC 3339: when it is worth nothing any more; "" where the ask came with no deadline."""
 
 
 class GuestRun(Word):
@@ -200,6 +202,8 @@ class ActionClosed(Body):
     apply_run: GuestRun | None = None
     verify_run: GuestRun | None = None
     undoes: str = ""
+    taken: Annotated[bool, LATER] = False
+    """Of an undo that failed: whether it changed something all the same, or may have. It is then not tried again."""
     spent: Spending | None = None
     """What it cost after all; what was reserved beyond it is free again."""
 

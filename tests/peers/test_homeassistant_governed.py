@@ -14,7 +14,7 @@ from infrafabric.kernel.falsify.attempts import ATTEMPTS
 if TYPE_CHECKING:
     from homeassistant_house import GovernedHome
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)  # the first of a session compiles the Python component
 DOOR = "lock.front_door"
 BED, KITCHEN, CEILING = "light.bed_light", "light.kitchen_lights", "light.ceiling_lights"
 

@@ -11,7 +11,7 @@ from infrafabric.kernel.words.plan import Outcome
 if TYPE_CHECKING:
     from homeassistant_house import Governed
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)  # the first of a session compiles the Python component
 RIGHT: list[dict[str, Any]] = [
     {"entities": ["light.bed_light"], "state": "on", "brightness_pct": 40},
     {"entities": ["light.ceiling_lights", "light.kitchen_lights"], "state": "off"},

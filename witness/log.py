@@ -11,6 +11,8 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar, cast
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -22,6 +24,7 @@ from infrafabric.witness.limits import Limits
 from infrafabric.witness.note import Signer, Verifier, check_name
 from infrafabric.witness.operated import OperatedLog
 from infrafabric.witness.slots import Slots
+from infrafabric.witness.standing import check_standing
 from infrafabric.witness.startup import Start, examine
 from infrafabric.witness.store import Store
 from infrafabric.witness.submission import Submission, batches
@@ -80,15 +83,17 @@ class WitnessLog(OperatedLog):
         limits: Limits | None = None,
         development: bool = False,
         random: Callable[[int], bytes] = os.urandom,
+        mark: Path | None = None,
     ) -> WitnessLog:
-        """Check the end of the stored log and the checkpoint kept beside it, and start the writer.
+        """Check the end of the stored log, the checkpoint kept beside it and what operators set, and start the writer.
 
         `origin` names a log that is empty yet; one that has entries keeps its own. A log that is found damaged or
         rolled back can be read but not written: `stopped` says why, and every append raises it. `clock` gives Unix
         seconds, `steady` seconds that never jump, `project` the facts of an entry.
         A `development` log marks its receipts so. `heir` is the key that takes over from `signer`, where there is one:
         those of the two that signed the last checkpoint go on signing, so that a change of keys is never half made.
-        `random` gives salts and nonces; only test vectors need another source than the system's.
+        `random` gives salts and nonces; only test vectors need another source than the system's. `mark` is the file of
+        `check_standing`, which otherwise reads all leaves.
         """
         check_name(origin)
         limits = limits if limits is not None else Limits()
@@ -97,7 +102,14 @@ class WitnessLog(OperatedLog):
         def start_up() -> Start:
             reader = store.reader()
             try:
-                return examine(reader, slots, origin, [key.public for key in keys], limits)
+                start = examine(reader, slots, origin, [key.public for key in keys], limits)
+                if start.stopped is not None or start.head is None:
+                    return start
+                try:
+                    check_standing(reader, start.head, project, pseudonym_key, mark)
+                except FabricError as error:
+                    return replace(start, stopped=error)
+                return start
             finally:
                 reader.close()
 

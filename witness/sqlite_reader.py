@@ -85,6 +85,15 @@ class SqliteReader:
                 ).fetchall()
         return [hash_ for (hash_,) in found]
 
+    def leaves(self, start: int, stop: int) -> Sequence[bytes]:
+        with _damage():
+            found = self._db.execute(
+                "SELECT i, leaf FROM entry WHERE i>=? AND i<? ORDER BY i", (start, stop)
+            ).fetchall()
+        return [
+            leaf for expected, (index, leaf) in enumerate(found, start) if index == expected and isinstance(leaf, bytes)
+        ]
+
     def row(self, index: int) -> Row | None:
         with _damage():
             found = self._db.execute("SELECT * FROM entry WHERE i=?", (index,)).fetchone()

@@ -136,6 +136,10 @@ class Reader(Protocol):
         """Complete nodes `start` to `stop` of a level that is a multiple of 8; of level 0, the leaf hashes."""
         ...
 
+    def leaves(self, start: int, stop: int) -> Sequence[bytes]:
+        """The leaves from index `start` to `stop`, up to the first that is missing."""
+        ...
+
     def row(self, index: int) -> Row | None: ...
 
     def rows(self, start: int, stop: int) -> Iterator[Row]:

@@ -1,4 +1,5 @@
-"""Someone raises a limit in the database: the budget is void, and void budgets refuse rather than to stop limiting."""
+"""Someone raises a limit in the database under an open log: the budget is void, and void budgets refuse rather than to
+stop limiting. (A log that is opened after such an edit is refused.)"""
 
 from __future__ import annotations
 
@@ -19,15 +20,14 @@ if TYPE_CHECKING:
 
 async def test_a_limit_that_nobody_signed_allows_nothing(world: World) -> None:
     value = Budget(subject=f"talent:{OPERATOR}", unit=Unit.REQUESTS, period="day", limit=1)
-    async with world.opened("operating") as house:
-        await house.record(house.operator(new_trace_id()).budget(value, "test"))
-    with closing(sqlite3.connect(world.home.log_file)) as database, database:
-        edited = database.execute(
-            "UPDATE fact SET value = CAST(replace(CAST(value AS TEXT), '\"limit\":1,', '\"limit\":9,') AS BLOB)"
-            " WHERE table_name = 'budget'"
-        )
-        assert edited.rowcount == 1
     async with world.opened() as house:
+        await house.record(house.operator(new_trace_id()).budget(value, "test"))
+        with closing(sqlite3.connect(world.home.log_file)) as database, database:
+            edited = database.execute(
+                "UPDATE fact SET value = CAST(replace(CAST(value AS TEXT), '\"limit\":1,', '\"limit\":9,') AS BLOB)"
+                " WHERE table_name = 'budget'"
+            )
+            assert edited.rowcount == 1
         stored = house.log.facts.get("budget", value.key)
         assert stored is not None and stored["value"]["limit"] == 9
         report = await house.kernel.act(world.lamps(hall=True))

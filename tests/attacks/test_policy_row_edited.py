@@ -1,4 +1,5 @@
-"""Another hand edits the policies in the database: without the operator's key they are not believed; all is denied."""
+"""Another hand edits the policies in the database under an open log: without the operator's key they are not believed;
+all is denied. (A log that is opened after such an edit is refused.)"""
 
 from __future__ import annotations
 
@@ -34,16 +35,16 @@ def edit(world: World, value: dict[str, Any] | None) -> dict[str, Any]:
 
 
 async def test_a_set_that_no_operator_signed_allows_nothing(world: World) -> None:
-    former = edit(world, None)
     files = {"open.cedar": PERMIT}
-    forged = {**former, "files": files, "digest": digest_of(files)}
-    with closing(sqlite3.connect(world.home.log_file)) as database:
-        (names,) = [[row[1] for row in database.execute("PRAGMA table_info(fact)")]]
-        row = {"table_name": "policy", "key": "set", "value": json.dumps(forged, sort_keys=True).encode()}
-        filled = [row.get(name, 0) for name in names]
-        database.execute(f"INSERT INTO fact VALUES ({', '.join('?' * len(names))})", filled)
-        database.commit()
     async with world.opened() as house:
+        former = edit(world, None)
+        forged = {**former, "files": files, "digest": digest_of(files)}
+        with closing(sqlite3.connect(world.home.log_file)) as database:
+            (names,) = [[row[1] for row in database.execute("PRAGMA table_info(fact)")]]
+            row = {"table_name": "policy", "key": "set", "value": json.dumps(forged, sort_keys=True).encode()}
+            filled = [row.get(name, 0) for name in names]
+            database.execute(f"INSERT INTO fact VALUES ({', '.join('?' * len(names))})", filled)
+            database.commit()
         report = await house.kernel.act(world.lamps(hall=True))
     assert report.outcome is Outcome.REFUSED
     assert report.error is not None and "policies/none" in report.error.message
@@ -56,8 +57,8 @@ async def test_a_set_with_one_policy_taken_out_allows_nothing(world: World) -> N
     former: dict[str, Any] = json.loads(stored)
     milder = {name: text.replace('@id("live-output")', '@id("live-outputs")') for name, text in former["files"].items()}
     assert milder != former["files"]
-    edit(world, {**former, "files": milder, "digest": digest_of(milder)})
     async with world.opened() as house:
+        edit(world, {**former, "files": milder, "digest": digest_of(milder)})
         assert house.authority.get("policy", "set") is None
         report = await house.kernel.act(world.lamps(hall=True))
     assert report.outcome is Outcome.REFUSED

@@ -154,6 +154,8 @@ class History:
             at=at,
             evidence=_evidence(received),
             intent=received.intent,
+            verdict=self.decided.decision.verdict if self.decided is not None else None,
+            checked=_evidence(received).intersection(received.evidence),
         )
 
     @property

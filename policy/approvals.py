@@ -8,7 +8,8 @@ An answer counts as long as all of this holds, which is asked when it is given a
   owner may approve what the agent asks;
 - a second source's (HOLD only) is another action that planned the very same changes with the same capability on the
   same target, lately, for a talent that shares no owner with the asker, and rests on other evidence. What it was
-  granted must allow it still, and it is a source once: it answers no second question;
+  granted must allow it still, and it is a source once: it answers no second question. Its own plan would not have had
+  to wait for people, a person answers for either talent, and where the asker was unsure, it has checked evidence;
 - nobody, no key and no owner is counted twice.
 """
 
@@ -33,6 +34,8 @@ from infrafabric.policy.roles import held
 __all__ = ["PeopleApprovals"]
 
 PERSON = "if://person/"
+BORDERLINE = "routing/borderline"
+"""The rule by which a plan waits because its asker is unsure."""
 
 
 def _nothing(action: str) -> Sourced | None:
@@ -191,8 +194,15 @@ class PeopleApprovals:
             raise _invalid(f"{given.source} is too old to be a second look")
         if shared := self._chain(source.talent) & self._chain(asked.talent):
             raise _invalid(f"{source.talent} and {asked.talent} are not independent: {', '.join(sorted(shared))}")
+        for one in (source.talent, asked.talent):
+            if not any(who.startswith(PERSON) for who in self._chain(one)):
+                raise _invalid(f"no person answers for {one}: that the two are independent cannot be shown")
+        if source.verdict not in (Verdict.SHARE, Verdict.HOLD):
+            raise _invalid(f"{given.source} would itself wait for people: it is no surer than the asker")
         if source.evidence & asked.evidence:
             raise _invalid(f"{given.source} rests on the same evidence")
+        if BORDERLINE in asked.decision.rules and not source.checked:
+            raise _invalid(f"{given.source} has no checked evidence, and the question is one of confidence")
         used = self._facts.get("source", given.source)
         if used is not None and used["action"] != asked.action:
             raise _invalid(f"{given.source} was the second source for {used['action']}, and is one once")

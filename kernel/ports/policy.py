@@ -12,7 +12,7 @@ from infrafabric.kernel.ports.registry import Capability, Purpose
 from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
 from infrafabric.kernel.words.manifest import Cost
-from infrafabric.kernel.words.plan import Decision, Plan
+from infrafabric.kernel.words.plan import Decision, Plan, Verdict
 from infrafabric.kernel.words.policy import Pending, Spending
 from infrafabric.kernel.words.things import Talent, Target
 
@@ -99,6 +99,10 @@ class Sourced:
     """When it was asked for, RFC 3339 UTC."""
     evidence: frozenset[str] = frozenset()
     intent: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    """What was decided on its own plan."""
+    checked: frozenset[str] = frozenset()
+    """Digests of that evidence whose bytes were handed in."""
 
 
 class Approvals(Protocol):

@@ -25,9 +25,9 @@ BELL = ("house.bell", {"tone": "low"})
 
 
 async def source(world: World, house: House, people: People) -> tuple[str, Report]:
-    """A talent that nobody else owns, and its plan for the same as the asker's; from now on every plan waits."""
-    await people.asker(house, "house.bell", owner=None)
-    other = await people.asker(house, "house.bell", owner=None, name="Second")
+    """A talent of another owner, and its plan for the same as the asker's; from now on every plan waits."""
+    await people.asker(house, "house.bell")
+    other = await people.asker(house, "house.bell", owner=await people.add(house, "Ben"), name="Second")
     people.ask_about_everything(house, Needs(source=True), Verdict.HOLD)
     return other, await house.kernel.act(world.ask(*BELL, "plan", talent=other))
 

@@ -112,7 +112,7 @@ async def test_a_second_source_answers_a_hold(world: World) -> None:
     people = People()
     async with world.opened() as house:
         waits = await waiting(world, house, people, Needs(source=True), Verdict.HOLD)
-        other = await people.asker(house, owner=None, name="Other")
+        other = await people.asker(house, owner=await people.add(house, "Ben"), name="Other")
         look = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, "plan", talent=other))
         assert look.changes_digest == waits.changes_digest and look.outcome is Outcome.PLANNED
         report = await house.kernel.approve(waits.action, by_source(house, waits, other, look.action))

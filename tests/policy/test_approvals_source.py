@@ -21,7 +21,9 @@ NEEDS = Needs(source=True)
 HOLD = Decision(verdict=Verdict.HOLD, rules=("r",), reason="", needs=NEEDS)
 PENDING = Pending(needs=NEEDS, nonce="n", expires="2026-01-01T00:15:00Z")
 ASKED = Asked("a", ASKER, "default", "cap", "house@home", HOLD, PENDING, "changes", "context", frozenset({"sha256:1"}))
-SOURCE = Sourced("b", OTHER, "default", "cap", "house@home", "plan", "changes", "2025-12-31T23:59:00.000Z")
+SOURCE = Sourced(
+    "b", OTHER, "default", "cap", "house@home", "plan", "changes", "2025-12-31T23:59:00.000Z", verdict=Verdict.SHARE
+)
 GIVEN = ApprovalGiven(
     approver=OTHER, verdict=Verdict.HOLD, context_digest="context", nonce="n", expires=PENDING.expires, source="b"
 )
@@ -72,6 +74,9 @@ def test_an_independent_one_counts() -> None:
         ({"talent": "if://agent/Nobody"}, "is not by"),
         ({"at": "2025-12-31T23:44:59Z"}, "too old"),
         ({"at": "never"}, "too old"),
+        ({"verdict": Verdict.ESCALATE}, "itself wait"),
+        ({"verdict": Verdict.DENY}, "itself wait"),
+        ({"verdict": None}, "itself wait"),
     ],
 )
 def test_one_that_is_not_independent_does_not(changed: dict[str, Any], why: str) -> None:
@@ -94,6 +99,22 @@ def test_one_that_is_not_independent_does_not(changed: dict[str, Any], why: str)
 def test_a_common_owner_at_any_depth(owners: dict[str, str | None]) -> None:
     with pytest.raises(FabricError, match="not independent"):
         approvals(SOURCE, **owners).check(ASKED, GIVEN, ())
+
+
+@pytest.mark.parametrize(
+    ("owners", "who"), [({"Asker": None}, ASKER), ({"Other": None}, OTHER), ({"Other": OTHER}, OTHER)]
+)
+def test_a_talent_for_which_nobody_answers(owners: dict[str, str | None], who: str) -> None:
+    with pytest.raises(FabricError, match=f"no person answers for {who}"):
+        approvals(SOURCE, **owners).check(ASKED, GIVEN, ())
+
+
+def test_an_unsure_asker_takes_checked_evidence() -> None:
+    unsure = replace(ASKED, decision=HOLD.model_copy(update={"rules": ("routing/borderline",)}))
+    named = replace(SOURCE, evidence=frozenset({"sha256:2"}))
+    with pytest.raises(FabricError, match="no checked evidence"):
+        approvals(named).check(unsure, GIVEN, ())
+    approvals(replace(named, checked=frozenset({"sha256:2"}))).check(unsure, GIVEN, ())
 
 
 def test_a_source_and_its_owner_count_once() -> None:

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["approvals"]
 
 _ACTIONS = click.argument("actions", metavar="ACTION…", nargs=-1, required=True)
-_ALIKE = click.option("--alike", is_flag=True, help="Also all that ask the same: one talent, the very same changes.")
+_ALIKE = click.option(
+    "--alike",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Also all that ask the very same. N is how many `approvals list` shows of it, all together.",
+)
 _AS = click.option("--as", "person", metavar="PERSON", help="Who answers, with a key in this home; else the operator.")
 
 
@@ -59,7 +64,7 @@ def show(shell: Shell, action: str) -> None:
 @_ALIKE
 @_AS
 @changing
-def approve(shell: Shell, actions: tuple[str, ...], alike: bool, person: str | None, why: str | None) -> None:
+def approve(shell: Shell, actions: tuple[str, ...], alike: int | None, person: str | None, why: str | None) -> None:
     """Agree to what `ifctl approvals show` shows. Where nobody else has to, it is planned again and done.
 
     It is done only if the plan comes out the very same under the very same rules; otherwise it is refused as stale. An
@@ -82,7 +87,7 @@ def approve(shell: Shell, actions: tuple[str, ...], alike: bool, person: str | N
 @_ALIKE
 @_AS
 @changing
-def deny(shell: Shell, actions: tuple[str, ...], alike: bool, person: str | None, why: str | None) -> None:
+def deny(shell: Shell, actions: tuple[str, ...], alike: int | None, person: str | None, why: str | None) -> None:
     """Refuse what waits. Nothing was written, and nothing will be."""
     reason = shell.why(why)
 
@@ -119,7 +124,7 @@ def second(shell: Shell, action: str, source: str, why: str | None) -> None:
             name, by_source(history_of(house, name).asked, fact["talent"], source, reason)
         )
 
-    _answer(shell, (action,), False, answer)
+    _answer(shell, (action,), None, answer)
 
 
 def _at_hand(house: House, action: str, person: str | None) -> tuple[Any, str, Any]:
@@ -135,7 +140,7 @@ def _at_hand(house: House, action: str, person: str | None) -> tuple[Any, str, A
 def _answer(
     shell: Shell,
     actions: tuple[str, ...],
-    alike: bool,
+    alike: int | None,
     answer: Callable[[House, str], Awaitable[Report]],
     wanted: Code = Code.APPROVAL_REQUIRED,
 ) -> None:
@@ -151,11 +156,17 @@ def _answer(
 
     async def work(house: House) -> None:
         names = list(dict.fromkeys(actions))
-        if alike:
+        if alike is not None:
             for batch in batches(questions_json(house)):
                 rows = [row["action"] for row in batch]
                 if set(rows) & set(actions):
                     names = list(dict.fromkeys([*names, *rows]))
+            if len(names) != alike:
+                raise FabricError(
+                    Code.APPROVAL_INVALID,
+                    f"{len(names)} questions ask the same now, not {alike}; none was answered",
+                    remedy="Look again: `ifctl approvals list`. What differs in anything that is shown is not alike.",
+                )
         for name in names:
             try:
                 report = await answer(house, name)

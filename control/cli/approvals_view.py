@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from infrafabric.control.cli.plan_diff import counts
 from infrafabric.control.cli.plan_view import show_plan
 from infrafabric.control.cli.untrusted import visible
+from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.words.names import short_name
@@ -112,6 +113,7 @@ def _summary(approvals: PeopleApprovals, history: History, at: str) -> dict[str,
         "needs": needs.as_json(),
         "agreed": len(counting),
         "missing": approvals.missing(asked, history.approvals),
+        "alike": _sameness(history),
         "given": given,
         "expires": asked.pending.expires,
         "left_s": max(0, int(left)),
@@ -120,13 +122,23 @@ def _summary(approvals: PeopleApprovals, history: History, at: str) -> dict[str,
 
 
 def batches(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Questions that are the same to who answers: of one talent, for the same changes with the same capability on the
-    same target. In order of their first."""
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    """Questions that are the same to who answers, as `_sameness` has it. In order of their first."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        key = (row["talent"], row["purpose"], row["capability"], row["target"], row["changes_digest"])
-        found.setdefault(key, []).append(row)
+        found.setdefault(row["alike"], []).append(row)
     return list(found.values())
+
+
+def _sameness(history: History) -> str:
+    """Digest of all that an answer rests on. The context digest has talent, capability, intent, changes, adapter,
+    records, hazards, cost and what is undone; the rest of what is shown, but for the asker's reason, is added."""
+    asked, received = history.asked, history.received
+    assert received is not None
+    decision = asked.decision
+    shown = [asked.context_digest, asked.changes_digest, asked.tenant, asked.talent, asked.capability, asked.target]
+    judged = [received.purpose, decision.verdict.value, decision.reason, list(decision.rules)]
+    claim = received.claim.as_json() if received.claim is not None else None
+    return sha256(dumps([*shown, *judged, asked.pending.needs.as_json(), claim, list(received.evidence)]))
 
 
 def show_questions(console: Console, rows: list[dict[str, Any]]) -> None:
@@ -142,7 +154,7 @@ def show_questions(console: Console, rows: list[dict[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for batch in batches(rows):
         first = batch[0]
-        more = f"\nand {len(batch) - 1} more alike" if len(batch) > 1 else ""
+        more = f"\nand {len(batch) - 1} more alike\n(--alike {len(batch)})" if len(batch) > 1 else ""
         verb = "undo by " if first["purpose"] == "undo" else ""
         what = f"{verb}{short_name(first['capability'])} on {first['target']}, {_changes(first['changes'])}"
         hazards = f" ({', '.join(first['hazards'])})" if first["hazards"] else ""

@@ -95,7 +95,10 @@ def test_alike_ones_are_one_row_and_answered_at_once(studio: tuple[Ifctl, VmixSi
     assert sorted(map(sorted, listed["alike"])) == sorted([sorted(actions), [other]])
     table = run("approvals", "list").stdout
     assert "and 2 more alike" in table
-    answers = run.ok("approvals", "deny", actions[0], "--alike", "--why", "one is enough")["answers"]
+    _, code, message = run.refused("approvals", "approve", actions[0], "--alike", "2", "--why", "two are enough")
+    assert code == Code.APPROVAL_INVALID.value and "3 questions ask the same now, not 2" in message
+    assert len(waiting(run)) == 4
+    answers = run.ok("approvals", "deny", actions[0], "--alike", "3", "--why", "one is enough")["answers"]
     assert sorted(answer["action"] for answer in answers) == sorted(actions)
     assert [row["action"] for row in waiting(run)] == [other]
     assert vmix.writes() == []

@@ -55,24 +55,27 @@ async def travel(
     """Take `ask` from intent to receipt. Once `halt.asked` is set the action stops before its next write.
 
     Raises only for callers and loads that are counted rather than logged (unknown talent, rate, quota), and for a log
-    that takes no entry; every other refusal or failure is recorded and reported.
+    that takes no entry; every other refusal or failure is recorded and reported. A refusal costs the talent as much of
+    its rate as an ask that is admitted.
     """
     talent = authenticate(parts, ask.talent)
-    scanned = False
+    admitted = scanned = False
     try:
         journey = set_out(parts, ask, action, talent, watcher)
         journey.halt = halt
         authorize(journey)
         await parts.governor.admit(talent, journey.capability, journey.target)
+        admitted = True
         try:
             await check_intent(journey)
         finally:
             scanned = journey.scanned
     except FabricError as error:
-        if error.code in _COUNTED:
-            parts.count(error.code, talent.id)
-            raise
-        return await _turned_away(parts, ask, action, talent, error, scanned)
+        refusal = error if admitted else _charged(parts, talent, error)
+        if refusal.code in _COUNTED:
+            parts.count(refusal.code, talent.id)
+            raise refusal from None
+        return await _turned_away(parts, ask, action, talent, refusal, scanned)
     await parts.log.append(*_received(journey))
     applied = Applied()
     return await _recorded(journey, applied, _onward(journey, load, applied, undoes))
@@ -167,6 +170,17 @@ async def _recorded(journey: Journey, applied: Applied, way: Coroutine[Any, Any,
 
 
 _COUNTED = frozenset({Code.RATE_LIMITED, Code.BUSY})
+
+
+def _charged(parts: Parts, talent: Talent, error: FabricError) -> FabricError:
+    """What an ask that was not admitted is refused with, once its talent was charged: beyond its rate, only that."""
+    if error.code in _COUNTED:
+        return error
+    try:
+        parts.governor.charge(talent)
+    except FabricError as limited:
+        return limited
+    return error
 
 
 async def _turned_away(

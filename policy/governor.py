@@ -65,6 +65,15 @@ class RateGovernor:
         for bucket in buckets:
             bucket.take(now)
 
+    def charge(self, talent: Talent) -> None:
+        """Charge the talent alone, for an ask that goes no further. Raises IF_ERR_RATE_LIMITED with `retry_after`."""
+        now = self._clock()
+        rate = talent.rate or self._limits.talent
+        wait = self._bucket(("talent", talent.id), rate.rps, rate.burst, now).take(now)
+        if wait > 0:
+            said = f"{talent.id} has asked more than {rate.rps:g} times a second"
+            raise FabricError(Code.RATE_LIMITED, said, retry_after=wait)
+
     def turn(self, target: str, limit: int, talent: str = "") -> AbstractAsyncContextManager[None]:
         """The right to plan and apply on `target`; talents take turns. Raises IF_ERR_BUSY with `retry_after`."""
         return self._turns.turn(target, limit, talent)

@@ -110,6 +110,16 @@ async def test_a_refusal_by_one_bucket_takes_from_none(make_capability: Callable
     await governor.admit(AGENT, capability, HALL)
 
 
+async def test_a_refused_ask_takes_from_its_talent_alone(make_capability: Callable[..., Capability]) -> None:
+    governor = RateGovernor(GovernorLimits(talent=Rate(rps=0.5, burst=1)), clock=Clock())
+    governor.charge(AGENT)
+    with pytest.raises(FabricError) as refusal:
+        governor.charge(AGENT)
+    assert (refusal.value.code, refusal.value.retry_after) == (Code.RATE_LIMITED, 2.0)
+    assert refusal.value.message == "if://agent/Studio.Agent has asked more than 0.5 times a second"
+    await governor.admit(Talent(id="if://agent/Another"), make_capability(burst=1), HALL)
+
+
 async def test_the_longest_of_all_waits_is_told(make_capability: Callable[..., Capability]) -> None:
     clock = Clock()
     governor = RateGovernor(GovernorLimits(target=Rate(rps=10, burst=1)), clock=clock)

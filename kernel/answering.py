@@ -13,6 +13,7 @@ from dataclasses import replace
 from infrafabric.kernel.admission import authorize, check_intent, set_out
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.falsify.case import refutation
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Halt, Journey, Parts
 from infrafabric.kernel.ports import Entry
@@ -80,12 +81,17 @@ async def turn_down(parts: Parts, action: str, refused: e.ApprovalRefused) -> Re
 
 
 async def settle_answered(parts: Parts) -> dict[str, Outcome]:
-    """At start: refuse the actions whose question a former kernel saw answered in full and did not act on."""
+    """At start: refuse the actions whose question a former kernel saw answered in full and did not act on, and those
+    whose plan it saw refuted."""
     ended: dict[str, Outcome] = {}
     async with parts.questions.lock:
         for action, _ in parts.log.facts.scan("pending"):
             history = History.of(action, parts.log.entries(action))
-            if history.approvals and not parts.approvals.missing(history.asked, history.approvals):
+            tried = history.falsified.attempts if history.falsified is not None else ()
+            if (refuted := refutation(tried)) is not None:
+                await end_waiting(parts, history, refuted)
+                ended[action] = Outcome.REFUSED
+            elif history.approvals and not parts.approvals.missing(history.asked, history.approvals):
                 message = "the kernel stopped after people agreed and before it went on; their approvals are used up"
                 await end_waiting(parts, history, FabricError(Code.INTERRUPTED, message))
                 ended[action] = Outcome.REFUSED
@@ -116,6 +122,7 @@ async def resume(
         undoes=received.undoes,
         claim=received.claim,
         evidence=received.evidence,
+        falsify=received.falsify,
     )
     journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), watcher)
     journey.halt = halt or Halt()

@@ -5,11 +5,13 @@ they were asked about, under the very same rules."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from infrafabric.kernel.admission import denied
 from infrafabric.kernel.claims import counted
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.falsify.case import refutation
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.planning import Planned, cost_of, digest_context, plan, records_of, spending_of
@@ -33,10 +35,15 @@ class Decided(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-async def decide(journey: Journey, planned: Planned) -> Decided:
+Check = Callable[[Decision], Awaitable[tuple[tuple[Entry, ...], FabricError | None]]]
+"""Holds a plan against more than the guard: what to record of that, and the refusal where it did not stand."""
+
+
+async def decide(journey: Journey, planned: Planned, check: Check) -> Decided:
     """Ask the guard, set aside what the plan may spend, and record plan and decision.
 
-    Raises unless the verdict is SHARE, or people may yet agree. Where nothing is written nobody needs to.
+    Raises unless the verdict is SHARE, or people may yet agree. Where nothing is written nobody needs to. People are
+    not asked about a plan that did not stand the `check`.
     """
     decision = ask_guard(journey, planned)
     digest = digest_context(journey, planned, decision)
@@ -53,6 +60,10 @@ async def decide(journey: Journey, planned: Planned) -> Decided:
                 reserved, warnings = _reserve(journey, planned)
             except FabricError as error:
                 refusal = error
+    checked: tuple[Entry, ...] = ()
+    if refusal is None:
+        checked, refusal = await check(decision)
+        pending = pending if refusal is None else None
     await _append_asking(
         journey,
         reserved,
@@ -75,6 +86,7 @@ async def decide(journey: Journey, planned: Planned) -> Decided:
                 run=planned.run,
             ),
         ),
+        *checked,
         journey.entry(
             Kind.ACTION_DECIDED,
             e.ActionDecided(
@@ -96,9 +108,12 @@ async def decide(journey: Journey, planned: Planned) -> Decided:
 async def decide_again(journey: Journey, planned: Planned, waited: History) -> Decided:
     """Decide on a plan that waited: it must be the very plan that was asked about, under the very same rules.
 
-    Raises IF_ERR_PLAN_STALE, or the refusal where the guard would not even ask any more.
+    Raises IF_ERR_PLAN_STALE, IF_ERR_FALSIFIED where it was refuted, or the refusal where the guard would not even ask
+    any more.
     """
     asked = waited.asked
+    if waited.falsified is not None and (refuted := refutation(waited.falsified.attempts)) is not None:
+        raise refuted
     decision = ask_guard(journey, planned)
     if decision.verdict is Verdict.DENY:
         raise denied(journey, decision)

@@ -134,11 +134,12 @@ class Kernel:
     async def falsify(self, action: str, talent: str, why: str) -> Report:
         """Try to refute the plan of an action that waits for people; one that is refuted ends as refused.
 
-        Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_APPROVAL_INVALID where it does not wait, and what rebuilding it raises.
+        Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_DENIED for a talent that may not cancel it, IF_ERR_APPROVAL_INVALID where
+        it does not wait, and what rebuilding it raises.
         """
         if not why.strip():
             raise FabricError(Code.WHY_REQUIRED, f"no reason was given for falsifying {action}")
-        authenticate(self.parts, talent)
+        check_may_cancel(self.parts, action, authenticate(self.parts, talent))
         return await self._answer(action, lambda _: falsify_waiting(self.parts, action, self._load, talent, why))
 
     async def expire(self) -> list[str]:

@@ -20,7 +20,7 @@ from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.deciding import decide, decide_again, still_so
 from infrafabric.kernel.ending import close, refuse, waiting
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.falsify.attempts import falsify, refutation
+from infrafabric.kernel.falsify.attempts import falsify
 from infrafabric.kernel.falsify.case import Case
 from infrafabric.kernel.hearing import hearing
 from infrafabric.kernel.history import History
@@ -106,15 +106,17 @@ async def _onward(
         seed = waited.seed if waited is not None else None
         planned = await (plan(journey, seed) if undoes is None else plan_undo(journey, undoes))
         journey.passes(Station.PLANNED)
-        decided = await (decide(journey, planned) if waited is None else decide_again(journey, planned, waited))
+        if waited is None:
+            decided = await decide(journey, planned, lambda made: _stands(Case(journey, planned, made, undoes)))
+        else:
+            decided = await decide_again(journey, planned, waited)
+            entries, refuted = await _stands(Case(journey, planned, decided.decision, undoes, agreed=True))
+            if entries:
+                await journey.parts.log.append(*entries)
+            if refuted is not None:
+                raise refuted
         journey.passes(Station.DECIDED)
 
-        if ask.expect and planned.changes_digest != ask.expect:
-            raise FabricError(Code.PLAN_STALE, f"the plan for {journey.target.name} is no longer the one looked at")
-        if ask.falsify and planned.plan.changes and ask.purpose in ("apply", "undo"):
-            journey.attempts = await falsify(Case(journey, planned, decided.decision, undoes), ask.why)
-            if (refuted := refutation(journey.attempts)) is not None:
-                raise refuted
         if decided.pending is not None:
             return waiting(journey, planned, decided)
         if ask.purpose == "plan":
@@ -137,6 +139,20 @@ async def _onward(
                 verified = await verify(journey, planned, applied, signals)
         journey.passes(Station.VERIFIED)
         return await close(journey, planned, decided, applied, verified)
+
+
+async def _stands(case: Case) -> tuple[tuple[Entry, ...], FabricError | None]:
+    """Hold the plan against the one that was looked at, and try to refute it, where the ask wants that; the entries
+    that tell of it, and the refusal where it did not stand."""
+    journey, ask = case.journey, case.journey.ask
+    if ask.expect and case.planned.changes_digest != ask.expect:
+        message = f"the plan for {journey.target.name} is no longer the one looked at"
+        return (), FabricError(Code.PLAN_STALE, message)
+    if not (ask.falsify and case.writes and ask.purpose in ("apply", "undo")):
+        return (), None
+    tried = await falsify(case, ask.why, journey.talent.id)
+    journey.attempts = tried.attempts
+    return (tried.entry,), tried.refuted
 
 
 @asynccontextmanager
@@ -203,6 +219,7 @@ async def _turned_away(
         why=parts.redactor.redact(ask.why),
         purpose=ask.purpose,
         undoes=ask.undoes,
+        falsify=ask.falsify,
     )
     refused = e.ActionRefused(
         **common,
@@ -232,6 +249,7 @@ def _received(journey: Journey) -> list[Entry]:
         undoes=ask.undoes,
         claim=ask.claim,
         evidence=ask.evidence,
+        falsify=ask.falsify,
     )
     entries = [journey.entry(Kind.ACTION_RECEIVED, received)]
     if journey.secrets:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
-from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.falsify.case import Attempt, Case, Refuted
+from infrafabric.kernel.errors import FabricError
+from infrafabric.kernel.falsify.case import Attempt, Case, Refuted, refutation
 from infrafabric.kernel.falsify.fuzz import argument_fuzz
 from infrafabric.kernel.falsify.rules import replayed_key, weakest_hazards, worst_cost
 from infrafabric.kernel.falsify.runs import dry_run, fresh_reads, same_answers
 from infrafabric.kernel.falsify.shape import blast_radius, secret_scan, undo
+from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words.attempts import MOST_SAID, Attempted
 from infrafabric.kernel.words.entries import Kind, PlanFalsified
 
-__all__ = ["ATTEMPTS", "falsify", "refutation"]
+__all__ = ["ATTEMPTS", "Tried", "falsify"]
 
 ATTEMPTS: Mapping[str, Attempt] = MappingProxyType(
     {
@@ -36,8 +38,18 @@ ATTEMPTS: Mapping[str, Attempt] = MappingProxyType(
 )
 
 
-async def falsify(case: Case, why: str) -> tuple[Attempted, ...]:
-    """Make every attempt, and record them as `plan.falsified`. Raises only what the log raises."""
+class Tried(NamedTuple):
+    """What came of all attempts at a plan."""
+
+    attempts: tuple[Attempted, ...]
+    entry: Entry
+    """Their `plan.falsified`. The caller appends it: with what ends the action, where the plan was refuted."""
+    refuted: FabricError | None
+    """IF_ERR_FALSIFIED, where one attempt refuted the plan."""
+
+
+async def falsify(case: Case, why: str, by: str) -> Tried:
+    """Make every attempt, for the talent `by`. Nothing is recorded yet, and nothing is raised."""
     journey = case.journey
     attempts = {**ATTEMPTS, **journey.parts.attempts}
     made = tuple([await _try(name, attempt, case) for name, attempt in attempts.items()])
@@ -45,17 +57,11 @@ async def falsify(case: Case, why: str) -> tuple[Attempted, ...]:
         **journey.common,
         capability=journey.capability.manifest.id,
         why=journey.parts.redactor.redact(why),
+        by=by,
         changes_digest=case.planned.changes_digest,
         attempts=made,
     )
-    await journey.parts.log.append(journey.entry(Kind.PLAN_FALSIFIED, body))
-    return made
-
-
-def refutation(made: tuple[Attempted, ...]) -> FabricError | None:
-    """IF_ERR_FALSIFIED naming the first attempt that refuted the plan; None where it stood."""
-    first = next((one for one in made if one.result == "refuted"), None)
-    return FabricError(Code.FALSIFIED, f"{first.name}: {first.said}") if first is not None else None
+    return Tried(made, Entry(Kind.PLAN_FALSIFIED, body, journey.action, by), refutation(made))
 
 
 async def _try(name: str, attempt: Attempt, case: Case) -> Attempted:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, quote_plus
 
+from infrafabric.kernel.admission import authorize
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.falsify.case import Case, Refuted
 from infrafabric.kernel.falsify.neighbours import neighbours
+from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.planning import Planned, plan
 
 __all__ = ["argument_fuzz"]
@@ -31,16 +34,22 @@ _ASKING = re.compile(r"call[ _-]?(function|method|procedure|service)", re.IGNORE
 
 
 async def argument_fuzz(case: Case) -> str:
-    """Plan for the intent and its neighbours: whatever deletes, unlocks, calls, pays and the like must say a hazard."""
+    """Plan for the intent and its neighbours: whatever deletes, unlocks, calls, pays and the like must say a hazard.
+
+    Planning reads: for a neighbour that the talent itself may not plan for, nobody does.
+    """
     journey = case.journey
     if case.undoes is not None:
         return "an undo has the intent of what it takes back, and no neighbours"
     _check(case.planned, journey.ask.intent, "the plan")
     planned = refused = 0
-    for intent in neighbours(journey.capability.manifest.intent, journey.ask.intent, MOST):
-        beside = replace(journey, ask=replace(journey.ask, intent=intent, purpose="plan"), watcher=None)
+
+    def may(intent: dict[str, Any]) -> bool:
+        return _may_plan(_beside(journey, intent))
+
+    for intent in neighbours(journey.capability.manifest.intent, journey.ask.intent, MOST, may):
         try:
-            made = await plan(beside, case.planned.seed)
+            made = await plan(_beside(journey, intent), case.planned.seed)
         except FabricError as error:
             if error.code in _WORLD:
                 raise
@@ -49,6 +58,19 @@ async def argument_fuzz(case: Case) -> str:
         planned += 1
         _check(made, intent, f"a neighbour, {_short(intent)},")
     return f"{planned} neighbours planned, {refused} refused; none does anything hazardous without saying so"
+
+
+def _beside(journey: Journey, intent: Mapping[str, Any]) -> Journey:
+    """The journey as if it had been set out for `intent`, to plan only."""
+    return replace(journey, ask=replace(journey.ask, intent=intent, purpose="plan"), watcher=None)
+
+
+def _may_plan(journey: Journey) -> bool:
+    try:
+        authorize(journey)
+    except FabricError:
+        return False
+    return True
 
 
 _WORLD = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from infrafabric.kernel.canonical import dumps
@@ -11,8 +11,13 @@ from infrafabric.kernel.schemas import compile_schema, misfit
 __all__ = ["neighbours"]
 
 
-def neighbours(schema: Mapping[str, Any], intent: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
-    """At most `most` intents beside `intent`, each valid, none twice, in an order that depends on both alone."""
+def neighbours(
+    schema: Mapping[str, Any], intent: Mapping[str, Any], most: int, may: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """At most `most` intents beside `intent`, each valid and one that `may` be asked for, none twice.
+
+    Their order depends on `schema` and `intent` alone.
+    """
     validator = compile_schema(dict(schema))
     seen = {dumps(dict(intent))}
     found: list[dict[str, Any]] = []
@@ -22,7 +27,8 @@ def neighbours(schema: Mapping[str, Any], intent: Mapping[str, Any], most: int) 
         key = dumps(candidate)
         if key not in seen and misfit(validator, candidate) is None:
             seen.add(key)
-            found.append(candidate)
+            if may(candidate):
+                found.append(candidate)
     return found
 
 

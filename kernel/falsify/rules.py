@@ -27,6 +27,8 @@ async def weakest_hazards(case: Case) -> str:
     be let through. Manifest and operator are not silenced: the publisher signed the one, the operator the other.
     """
     journey, planned = case.journey, case.planned
+    if case.agreed:
+        return "people agreed to the plan with its hazards, whoever named them"
     silent = planned.plan.model_copy(
         update={
             "hazards": (),

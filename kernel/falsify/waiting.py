@@ -7,7 +7,7 @@ from dataclasses import replace
 from infrafabric.kernel.answering import resume
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.falsify.attempts import falsify, refutation
+from infrafabric.kernel.falsify.attempts import falsify
 from infrafabric.kernel.falsify.case import Case
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey, Parts
@@ -32,10 +32,11 @@ async def falsify_waiting(parts: Parts, action: str, load: Load, talent: str, wh
         undoes = History.of(undone, parts.log.entries(undone)) if undone else None
         async with parts.governor.turn(journey.target.name, 1, journey.talent.id):
             await load(journey)
-            made = await falsify(Case(journey, planned, decision, undoes), why)
-        refuted = refutation(made)
-        if refuted is not None:
-            await end_waiting(parts, history, refuted, actor=talent)
+            tried = await falsify(Case(journey, planned, decision, undoes), why, talent)
+        if tried.refuted is None:
+            await parts.log.append(tried.entry)
+        else:
+            await end_waiting(parts, history, tried.refuted, tried.entry, actor=talent)
     return History.of(action, parts.log.entries(action)).report(await parts.log.receipt(action))
 
 

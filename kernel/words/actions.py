@@ -45,6 +45,8 @@ class ActionReceived(Body):
     """What the asker says it rests on."""
     evidence: tuple[Digest, ...] = ()
     """Digests of the evidence that was handed in: the bytes were there."""
+    falsify: bool = False
+    """Whether the plan is to withstand attempts to refute it before it is applied."""
     deadline: Annotated[str, LATER] = ""
     """RFC 3339: when it is worth nothing any more; "" where the ask came with no deadline."""
 
@@ -158,6 +160,8 @@ class PlanFalsified(Body):
 
     capability: str
     why: str
+    by: str = ""
+    """Talent that had it tried; "" in entries from before this was kept."""
     changes_digest: str
     """Of the plan that was tried."""
     attempts: tuple[Attempted, ...]

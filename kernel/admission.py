@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from jsonschema.protocols import Validator
@@ -19,6 +20,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.granting import standing
 from infrafabric.kernel.parts import Journey, Parts, program_of
 from infrafabric.kernel.ports import Capability, Question
+from infrafabric.kernel.retrying import rfc3339
 from infrafabric.kernel.schemas import compile_schema, misfit
 from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.words.plan import Decision, Verdict
@@ -71,6 +73,7 @@ def set_out(parts: Parts, ask: Ask, action: str, talent: Talent, watcher: OnStat
     journey.expires = granted.expires
     if ask.deadline_s is not None:
         journey.due = parts.monotonic() + ask.deadline_s
+        journey.deadline = rfc3339(parts.now() + timedelta(seconds=ask.deadline_s))
     return journey
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from infrafabric.kernel.admission import authorize, check_intent, set_out
 from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.clock import moment
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.falsify.case import refutation
 from infrafabric.kernel.history import History
@@ -126,6 +127,9 @@ async def resume(
     )
     journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), watcher)
     journey.halt = halt or Halt()
+    if received.deadline and history.waiting:  # what was written already is looked at without haste
+        journey.deadline = received.deadline
+        journey.due = parts.monotonic() + (moment(received.deadline) - parts.now()).total_seconds()
     authorize(journey)
     await check_intent(journey)
     return journey

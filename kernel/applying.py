@@ -86,7 +86,7 @@ def recheck(journey: Journey) -> None:
     if (halted := halted_by(journey)) is not None:
         raise halted
     if (left := journey.left_s) is not None and left <= 0:
-        raise FabricError(Code.DEADLINE, f"the {journey.ask.deadline_s:g} s that {journey.action} had are over")
+        raise FabricError(Code.DEADLINE, f"the time that {journey.action} had was over at {journey.deadline}")
     parts.registry.recheck(journey.capability)
     if journey.records != operator_records(journey):
         raise FabricError(

@@ -6,10 +6,12 @@ they were asked about, under the very same rules."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import NamedTuple
 
 from infrafabric.kernel.admission import denied
 from infrafabric.kernel.claims import counted
+from infrafabric.kernel.clock import moment
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.falsify.case import refutation
 from infrafabric.kernel.history import History
@@ -30,6 +32,8 @@ class Decided(NamedTuple):
     decision: Decision
     context_digest: str
     """Of the plan as it was decided."""
+    answer: Decision
+    """The guard's own, which people may have agreed to since: what it must not exceed until the first write."""
     pending: Pending | None = None
     """The question to people, where the action has to wait."""
     warnings: tuple[str, ...] = ()
@@ -54,7 +58,7 @@ async def decide(journey: Journey, planned: Planned, check: Check) -> Decided:
     warnings: tuple[str, ...] = ()
     if _writes(journey, planned) and refusal is None:
         if decision.verdict is not Verdict.SHARE:
-            pending = journey.parts.approvals.ask(decision)
+            pending = _in_time(journey, journey.parts.approvals.ask(decision))
         else:
             try:
                 reserved, warnings = _reserve(journey, planned)
@@ -102,7 +106,7 @@ async def decide(journey: Journey, planned: Planned, check: Check) -> Decided:
     )
     if refusal is not None:
         raise refusal
-    return Decided(decision, digest, pending, warnings)
+    return Decided(decision, digest, decision, pending, warnings)
 
 
 async def decide_again(journey: Journey, planned: Planned, waited: History) -> Decided:
@@ -120,8 +124,7 @@ async def decide_again(journey: Journey, planned: Planned, waited: History) -> D
     digest = digest_context(journey, planned, decision)
     if planned.changes_digest != asked.changes_digest:
         raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")
-    same_question = decision.verdict is Verdict.SHARE or decision.needs == asked.decision.needs
-    if digest != asked.context_digest or not same_question:
+    if digest != asked.context_digest or _asks_more(decision, asked.decision):
         raise FabricError(Code.PLAN_STALE, "the rules, or what the plan rests on, changed while it waited")
     approvals = journey.parts.approvals
     if missing := approvals.missing(asked, waited.approvals):
@@ -145,10 +148,27 @@ async def decide_again(journey: Journey, planned: Planned, waited: History) -> D
         reserved=reserved,
     )
     await _append_reserving(journey, reserved, journey.entry(Kind.ACTION_DECIDED, body))
-    return Decided(agreed, digest, None, warnings)
+    return Decided(agreed, digest, asked.decision, None, warnings)
 
 
+def _asks_more(decision: Decision, before: Decision) -> bool:
+    """Whether the guard's answer covers less than its former one, or people of another kind."""
+    if decision.verdict is Verdict.SHARE:
+        return False
+    return _RANK.index(decision.verdict) > _RANK.index(before.verdict) or decision.needs != before.needs
+
+
+_RANK = (Verdict.SHARE, Verdict.HOLD, Verdict.ESCALATE, Verdict.DENY)
 _GOES_ON = frozenset({Verdict.SHARE, Verdict.HOLD, Verdict.ESCALATE})
+
+
+def _in_time(journey: Journey, pending: Pending) -> Pending:
+    """The question, over when the deadline of the ask passes: an answer after it would be worth nothing."""
+    if journey.left_s is None or moment(pending.expires) <= moment(journey.deadline):
+        return pending
+    wait_s = min(pending.needs.wait_s, max(1, ceil(journey.left_s)))
+    needs = pending.needs.model_copy(update={"wait_s": wait_s})
+    return pending.model_copy(update={"expires": journey.deadline, "needs": needs})
 
 
 def _writes(journey: Journey, planned: Planned) -> bool:
@@ -220,3 +240,6 @@ async def still_so(journey: Journey, planned: Planned, decided: Decided, undoes:
     same = again.changes_digest == planned.changes_digest
     if not same or digest_context(journey, again, decision) != decided.context_digest:
         raise FabricError(Code.PLAN_STALE, f"{journey.target.name} moved while the plan waited")
+    if _asks_more(decision, decided.answer):
+        message = f"the verdict on the plan rose while it waited, to {decision.verdict.value}: {decision.reason}"
+        raise FabricError(Code.PLAN_STALE, message)

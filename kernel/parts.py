@@ -185,6 +185,8 @@ class Journey:
     """What was tried to refute the plan."""
     due: float | None = None
     """Monotonic seconds at which the ask's deadline passes."""
+    deadline: str = ""
+    """RFC 3339: the same as a time of day, for the record; "" where none came."""
     ended: bool = False
     """Whether an ending was handed to the log; there is only one."""
 

@@ -71,9 +71,13 @@ async def expire(parts: Parts) -> list[str]:
 
 
 async def expire_one(parts: Parts, history: History) -> None:
-    """End a question whose time is over. The caller holds the lock, or answers the action."""
-    expires = history.asked.pending.expires
-    error = FabricError(Code.APPROVAL_EXPIRED, f"too few agreed to {history.action} before {expires}")
+    """End a question whose time is over: its own, or with it that of the ask. The caller holds the lock, or answers
+    the action."""
+    expires, received = history.asked.pending.expires, history.received
+    late = received is not None and received.deadline == expires
+    before = f"{expires}, the deadline that came with the ask" if late else expires
+    code = Code.DEADLINE if late else Code.APPROVAL_EXPIRED
+    error = FabricError(code, f"too few agreed to {history.action} before {before}")
     await parts.log.append(*_ended(history, error, "time"))
 
 

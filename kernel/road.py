@@ -164,7 +164,7 @@ async def _turn(journey: Journey) -> AsyncIterator[None]:
             async with asyncio.timeout(journey.left_s):
                 await held.enter_async_context(turn)
         except TimeoutError:
-            what = f"{journey.action} waited {journey.ask.deadline_s:g} s for its turn at {journey.target.name}"
+            what = f"{journey.action} waited for its turn at {journey.target.name} until {journey.deadline}"
             raise FabricError(Code.DEADLINE, what) from None
         yield
 
@@ -250,6 +250,7 @@ def _received(journey: Journey) -> list[Entry]:
         claim=ask.claim,
         evidence=ask.evidence,
         falsify=ask.falsify,
+        deadline=journey.deadline,
     )
     entries = [journey.entry(Kind.ACTION_RECEIVED, received)]
     if journey.secrets:

@@ -13,6 +13,7 @@ from infrafabric.control.cli.opening import acting
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.plan import Outcome
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,8 +35,9 @@ __all__ = ["falsify"]
 def falsify(shell: Shell, actions: tuple[str, ...], task: str | None, mode: str, talent: str | None) -> None:
     """Try to refute all plans that wait for people, or those of the actions that are named. Nothing is written.
 
-    Each attempt is recorded as stood or refuted. A plan that is refuted is refused; the others go on waiting. The exit
-    status is 1 where one was refuted. An intent of your own is tried by `ifctl capability apply … --mode=falsify`.
+    Each attempt is recorded as stood or refuted. A plan that is refuted is refused, and one too whose rules changed
+    while it waited; the others go on waiting. The exit status is 1 where one was refused. An intent of your own is
+    tried by `ifctl capability apply … --mode=falsify`.
     """
     if task is None or not task.strip():
         raise FabricError(Code.WHY_REQUIRED, "--task is missing", remedy='Say what the plans are for: --task "…".')
@@ -71,7 +73,7 @@ async def _tried(house: House, actions: tuple[str, ...], talent: str, why: str) 
             )
             continue
         attempts = attempts_json(report.attempts)
-        refuted = report.error is not None and report.error.code is Code.FALSIFIED
+        refuted = report.outcome is not Outcome.WAITING
         row: dict[str, Any] = {
             "action": action,
             "outcome": report.outcome.value,

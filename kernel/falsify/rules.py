@@ -24,11 +24,13 @@ async def weakest_hazards(case: Case) -> str:
     """Ask the guard once more, without the hazards that only the adapter's plan names.
 
     A verdict that is stricter for them hangs on what the adapter chose to say: another version that keeps silent would
-    be let through. Manifest and operator are not silenced: the publisher signed the one, the operator the other.
+    be let through. Manifest and operator are not silenced: the publisher signed the one, the operator the other. Both
+    times it is asked now: where other rules hold than when it was decided, that is not the adapter's doing.
     """
     journey, planned = case.journey, case.planned
     if case.agreed:
         return "people agreed to the plan with its hazards, whoever named them"
+    whole = ask_guard(journey, planned)
     silent = planned.plan.model_copy(
         update={
             "hazards": (),
@@ -37,13 +39,13 @@ async def weakest_hazards(case: Case) -> str:
     )
     weaker = ask_guard(journey, replace(planned, plan=silent, hazards=hazards_of(journey, silent)))
     only = sorted(set(planned.hazards) - set(hazards_of(journey, silent)))
-    if _STRICTNESS.index(weaker.verdict) < _STRICTNESS.index(case.decision.verdict):
+    if _STRICTNESS.index(weaker.verdict) < _STRICTNESS.index(whole.verdict):
         raise Refuted(
             f"without the adapter's own word for {', '.join(only)} the verdict would be {weaker.verdict.value} and not "
-            f"{case.decision.verdict.value}: declare it in the manifest, or of the target"
+            f"{whole.verdict.value}: declare it in the manifest, or of the target"
         )
     said = f"also without the adapter's {', '.join(only)}" if only else "no hazard is the adapter's word alone"
-    return f"{case.decision.verdict.value}, {said}"
+    return f"{whole.verdict.value}, {said}"
 
 
 async def worst_cost(case: Case) -> str:

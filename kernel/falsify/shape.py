@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import Any
 
 from infrafabric.kernel.canonical import dumps, loads
@@ -51,61 +52,123 @@ def _check_inverse(change: Change, inverse: Call) -> None:
 async def blast_radius(case: Case) -> str:
     """Compare what the changes touch with what the intent names: siblings of what it names must stay untouched.
 
-    Where a list of the intent has a text that is no sibling, such as an area beside entities, what it stands for is the
-    adapter's to say, and nothing is refuted.
+    What a target gives several names, such as an input's key, title and number, is named by any of them. Where a list
+    of the intent has a text that is no sibling, such as an area beside entities, what it stands for is the adapter's to
+    say, and nothing is refuted. Where nothing that is touched can be told from the intent, that is said.
     """
     intent = dict(case.journey.ask.intent)
     named, listed = set(map(str, _leaves(intent))), set(_listed(intent))
-    touched = {change.id: sorted(_subjects(change)) for change in case.planned.plan.changes}
-    families = _families(case)
-    hit = {value for values in touched.values() for value in values if value in named}
-    for change, values in touched.items():
-        for value in values:
-            if value in named:
+    called = {text.casefold() for text in _texts(intent)}
+    families, things = _read(case)
+    hit: set[str] = set()
+    for change in case.planned.plan.changes:
+        for value in sorted(_touched(change)):
+            names = [name for name in things.names(value) if name.casefold() in called]
+            hit |= {value} if value in named else set(names[:1])
+        for value in sorted(_subjects(change)):
+            if value in named or not called.isdisjoint(map(str.casefold, things.names(value))):
                 continue
             family = next((one for one in families if value in one and one & named), None)
             if family is not None and not listed - family:
                 raise Refuted(
-                    f"{change} touches {value!r}, which the intent does not name beside {min(family & named)!r}"
+                    f"{change.id} touches {value!r}, which the intent does not name beside {min(family & named)!r}"
                 )
-    return (
-        f"the changes touch nothing beyond what the intent names ({', '.join(sorted(hit)[:5]) or 'it names nothing'})"
-    )
+            sibling = None if _keeps(change) else things.sibling(value, called, listed)
+            if sibling is not None:
+                shown = next(iter(things.names(value)))
+                raise Refuted(f"{change.id} touches {shown!r}, which the intent does not name beside {sibling!r}")
+    if case.planned.plan.changes and not hit:
+        return "could not be judged: nothing that the changes touch can be told from what the intent names"
+    return f"the changes touch nothing beyond what the intent names ({', '.join(sorted(hit)[:5]) or 'nothing'})"
 
 
-def _subjects(change: Change) -> set[str]:
-    """What a change is about: the texts in its arguments, and in lists there, that its inverse has too; all, where that
-    cannot be told.
-
-    Bare numbers are left out: they count too many things at once.
-    """
-    inverse = change.inverse
-    args = change.args
-    if inverse is not None and inverse.effect == change.effect:
-        args = {name: value for name, value in args.items() if inverse.args.get(name) == value}
-    items = [item for value in args.values() for item in (value if isinstance(value, (list, tuple)) else [value])]
+def _touched(change: Change) -> set[str]:
+    """The texts in its arguments, also in lists there. Bare numbers are left out: they count too much."""
+    items = [
+        item for value in change.args.values() for item in (value if isinstance(value, (list, tuple)) else [value])
+    ]
     return {item for item in items if isinstance(item, str) and not item.isdigit()}
 
 
-def _families(case: Case) -> list[set[str]]:
-    """Names that stand beside each other in what the adapter was answered: members of one object, or the same field of
-    a list's items."""
+def _subjects(change: Change) -> set[str]:
+    """What a change is about: the texts in its arguments that its inverse has too; all, where that cannot be told."""
+    inverse = change.inverse
+    if inverse is None:
+        return _touched(change)
+    same = {name: value for name, value in change.args.items() if inverse.args.get(name) == value}
+    return _touched(change.model_copy(update={"args": same}))
+
+
+def _keeps(change: Change) -> bool:
+    """Whether it sets once more what stands there, by its own word, as after a transition that would move it."""
+    inverse = change.inverse
+    return (
+        inverse is not None
+        and change.before == change.after
+        and (inverse.effect, dict(inverse.args)) == (change.effect, dict(change.args))
+    )
+
+
+class _Things:
+    """Lists of things in what was answered, each thing by all its names, the most telling first."""
+
+    def __init__(self) -> None:
+        self._lists: list[list[tuple[str, ...]]] = []
+
+    def add(self, items: list[Mapping[str, Any]]) -> None:
+        named = [names for item in items if (names := _names(item))]
+        if len(named) > 1:
+            self._lists.append(named)
+
+    def names(self, name: str) -> list[str]:
+        """All names of the things that are called `name`."""
+        return list(dict.fromkeys(one for things in self._lists for names in things if name in names for one in names))
+
+    def sibling(self, name: str, called: set[str], listed: set[str]) -> str | None:
+        """What the intent calls a thing in one list with `name`; None where it names none, or lists others too."""
+        for things in self._lists:
+            if not any(name in names for names in things):
+                continue
+            found = sorted(one for names in things for one in names if one.casefold() in called)
+            family = {one.casefold() for names in things for one in names}
+            if found and {text.casefold() for text in listed} <= family:
+                return found[0]
+        return None
+
+
+_NAMING = ("title", "name", "label", "shorttitle", "short_title", "number", "key", "id", "uuid", "guid")
+"""Members that name the thing they belong to, in any case of letters, and not another one, as `area_id` would."""
+
+
+def _names(item: Mapping[str, Any]) -> tuple[str, ...]:
+    members = {name.lower(): value for name, value in item.items()}
+    found = (members.get(name) for name in _NAMING)
+    return tuple(
+        dict.fromkeys(str(one) for one in found if isinstance(one, (str, int)) and one not in ("", True, False))
+    )
+
+
+def _read(case: Case) -> tuple[list[set[str]], _Things]:
+    """Names that stand beside each other in what the adapter was answered, members of one object or the same field of
+    a list's items; and the things in lists."""
     run = case.planned.run
-    found: list[set[str]] = []
+    families: list[set[str]] = []
+    things = _Things()
     if run is not None:
         for answer in run.answers:
-            _gather(_opened(answer), found)
-    return found
+            _gather(_opened(answer), families, things)
+    return families, things
 
 
-def _gather(value: Any, found: list[set[str]]) -> None:
+def _gather(value: Any, found: list[set[str]], things: _Things) -> None:
     if isinstance(value, Mapping):
         if len(value) > 1:
             found.append(set(map(str, value)))
         for item in value.values():
-            _gather(item, found)
+            _gather(item, found, things)
     elif isinstance(value, (list, tuple)):
         items = [item for item in value if isinstance(item, Mapping)]
+        things.add(items)
         for name in {name for item in items for name in item}:
             texts = {item[name] for item in items if isinstance(item.get(name), str)}
             if len(texts) > 1:
@@ -114,11 +177,11 @@ def _gather(value: Any, found: list[set[str]]) -> None:
         if len(texts) > 1:
             found.append(texts)
         for item in value:
-            _gather(item, found)
+            _gather(item, found, things)
 
 
 def _opened(value: Any) -> Any:
-    """An answer with the JSON texts in it read, as http bodies are."""
+    """An answer with the JSON texts in it read, as http bodies are; of XML, a list of the elements of each name."""
     if isinstance(value, Mapping):
         return {name: _opened(item) for name, item in value.items()}
     if isinstance(value, str) and value[:1] in ("{", "["):
@@ -127,12 +190,16 @@ def _opened(value: Any) -> Any:
         except FabricError:
             return value
     if isinstance(value, str) and value[:1] == "<":
-        return [{name: text} for name, text in _ATTRIBUTE.findall(value)]
+        elements: dict[str, list[Any]] = {}
+        for tag, attributes in _ELEMENT.findall(value):
+            elements.setdefault(tag, []).append({name: unescape(text) for name, text in _ATTRIBUTE.findall(attributes)})
+        return list(elements.values())
     return value
 
 
-_ATTRIBUTE = re.compile(r"\b(\w{1,40})=\"([^\"<]{1,200})\"")
-"""Of XML: the values of one attribute stand beside each other."""
+_ELEMENT = re.compile(r"<([\w:.-]{1,40})((?:\s{1,9}[\w:.-]{1,40}=\"[^\"<]*\")+)")
+"""An element of XML with its attributes. No parser of XML reads what a target sent, in the kernel's process."""
+_ATTRIBUTE = re.compile(r"([\w:.-]{1,40})=\"([^\"<]{1,200})\"")
 
 
 _LIKE_SECRETS = {
@@ -175,6 +242,20 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from _leaves(item)
     else:
         yield _leaf(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value, and the names of its members but bare numbers."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if not str(name).isdigit():
+                yield str(name)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _listed(value: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -43,6 +44,21 @@ def test_apply_falsifies_first_and_goes_on_where_the_plan_stood(studio: Studio) 
     assert entry["body"]["attempts"] == report["attempts"]
     shown = run("action", "show", report["action"]).stdout
     assert "blast-radius" in shown and "stood" in shown
+
+
+def test_right_plans_stand_and_blast_radius_tells_inputs_by_their_titles(show_studio: Studio) -> None:
+    run, _ = show_studio
+    for name, intent, said in (
+        ("vmix.audio", {"input": "Camera 1", "muted": True, "volume": 2, "buses": ["M", "A"]}, "(Camera 1)"),
+        ("vmix.audio", {"bus": "master", "muted": True}, "could not be judged"),
+        ("vmix.switcher", {"scene": "Slides & Titles", "transition": "fade", "duration_ms": 100}, "(Slides & Titles)"),
+        ("vmix.overlay", {"channel": 1, "input": "Lower Third"}, "(Lower Third)"),
+        ("vmix.overlay", {"channel": 1, "input": None}, "could not be judged"),
+    ):
+        wanted = ("--intent", "-", "--why", "the show", "--mode=falsify")
+        report = run.ok("capability", "apply", name, *wanted, stdin=json.dumps(intent))
+        assert results(report) == dict.fromkeys(ATTEMPTS, "stood")
+        assert said in next(one["said"] for one in report["attempts"] if one["name"] == "blast-radius")
 
 
 def test_a_plan_that_waits_and_stands_goes_on_waiting(asked: tuple[Ifctl, VmixSimulator, str]) -> None:

@@ -12,22 +12,30 @@ A talent states its own confidence, so the kernel caps it. The rule, in permille
 Checked is evidence whose bytes were handed in and have the digest that the claim names; the same bytes count once. That
 they came from where the claim says is the talent's word: a domain is the last two labels of the address, so that a
 subdomain is no second source. `normalized` never counts for more than `raw`.
+
+The log's facts keep what came with admitted asks: of each talent the newest number on a topic and scope.
+A claim is contradicted where another talent of the tenant said otherwise in the last 24 hours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from decimal import Decimal
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from infrafabric.kernel.canonical import dumps, sha256
+from infrafabric.kernel.clock import moment
+from infrafabric.kernel.ports import Facts
 from infrafabric.kernel.words.claims import Claim, Evidence
 from infrafabric.kernel.words.things import Talent
 
-__all__ = ["assess", "conflicting", "counted"]
+__all__ = ["assess", "conflicting", "contradicted", "counted", "topic_key"]
 
 UNCHECKED, ONE_DOMAIN, ONE_TYPE, DIVERSE = 290, 600, 800, 1000
 CONFLICT_SHARE = Decimal("0.2")
+REMEMBERED = timedelta(hours=24)
 
 
 def counted(talent: Talent, claim: Claim | None, checked: Collection[str]) -> int | None:
@@ -56,7 +64,33 @@ def conflicting(one: Claim, other: Claim) -> bool:
         return False
     if one.value is None or other.value is None:
         return False
-    return abs(one.value - other.value) > CONFLICT_SHARE * max(abs(one.value), abs(other.value))
+    return _apart(one.value, other.value)
+
+
+def topic_key(tenant: str, claim: Claim) -> str:
+    """How keys of the facts table `claim` begin: the tenant, the topic, and the digest of the scope. What follows is
+    the talent. "" for a claim that cannot contradict another."""
+    if claim.topic_hash is None or claim.value is None:
+        return ""
+    return f"{tenant} {claim.topic_hash} {sha256(dumps(dict(claim.scope)))} "
+
+
+def contradicted(facts: Facts, claim: Claim, talent: str, tenant: str, now: datetime) -> bool:
+    """Whether another talent of the tenant claimed something on the same topic and scope, in the 24 hours before `now`,
+    that differs by more than a fifth of the larger."""
+    topic = topic_key(tenant, claim)
+    if not topic or claim.value is None:
+        return False
+    return any(
+        key != f"{topic}{talent}"
+        and now - moment(said["at"]) < REMEMBERED
+        and _apart(claim.value, Decimal(said["value"]))
+        for key, said in facts.scan("claim", topic)
+    )
+
+
+def _apart(one: Decimal, other: Decimal) -> bool:
+    return abs(one - other) > CONFLICT_SHARE * max(abs(one), abs(other))
 
 
 def _cap(claim: Claim, checked: Collection[str]) -> int:

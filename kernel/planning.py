@@ -10,9 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from infrafabric.kernel.canonical import dumps
+from infrafabric.kernel.claims import contradicted
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.results import check_references
+from infrafabric.kernel.words.claims import CONFLICT
 from infrafabric.kernel.words.entries import GuestRun
 from infrafabric.kernel.words.manifest import Cost, Kind
 from infrafabric.kernel.words.plan import Call, Change, Decision, Plan, changes_digest, context_digest
@@ -209,13 +211,17 @@ def _request(journey: Journey, call: Call, earlier: Mapping[str, Change], *, und
 
 def hazards_of(journey: Journey, made: Plan) -> tuple[str, ...]:
     """The manifest's hazards of the planned effects, with what the operator declared of the target, and what adapter,
-    caller and claim added, in order. Each only adds: the strongest counts."""
+    caller and claim added, and that another's claim contradicts this one, in order. Each only adds: the strongest
+    counts."""
     if not made.changes:
         return ()
     effects, declared, claim = journey.capability.manifest.effects, journey.target.hazards, journey.ask.claim
     named = {*made.hazards, *journey.ask.hazards, *declared.get(ANY_EFFECT, ())}
     if claim is not None:
         named.update(claim.hazards)
+        parts, talent = journey.parts, journey.talent
+        if contradicted(parts.log.facts, claim, talent.id, talent.tenant, parts.now()):
+            named.add(CONFLICT)
     for change in made.changes:
         named.update(effects[change.effect].hazards)
         named.update(declared.get(change.effect, ()))

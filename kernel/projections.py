@@ -14,6 +14,7 @@ facts can be made again from the stored bodies. Tables:
 | `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
 | `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
+| `claim` | `tenant topic scope talent` | the number that the talent last claimed there, in which action, and when |
 | `source` | action | the waiting action that it was a second source for; it is none for another |
 | `pending` | action | present while it waits for people: its question, asker, target and digests |
 | `spent` | `day action` | what it reserved on that day (UTC), then what it spent of it, and whose that is |
@@ -31,6 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from infrafabric.kernel.canonical import dumps, sha256
+from infrafabric.kernel.claims import topic_key
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Outcome
@@ -122,6 +124,10 @@ def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:
                 yield e.Fact("idempotency", f"{body.talent} {body.idempotency_key}", value)
             if body.undoes:
                 yield e.Fact("undone", body.undoes, {"action": action})
+            if body.claim is not None and (topic := topic_key(body.tenant, body.claim)):
+                yield e.Fact(
+                    "claim", f"{topic}{body.talent}", {"value": str(body.claim.value), "action": action, "at": at}
+                )
         case e.ActionPlanned():
             yield _state(action, at, "planned")
         case e.ActionDecided():

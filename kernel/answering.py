@@ -38,6 +38,7 @@ async def agree(
     Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_APPROVAL_INVALID where it does not count or nothing waits: nothing is recorded
     then. A question whose time is over ends instead, and the report says so.
     """
+    _check_tenant(parts, action, given.approver)
     async with parts.questions.answering(action):
         history = History.of(action, parts.log.entries(action))
         asked = history.asked
@@ -64,6 +65,7 @@ async def turn_down(parts: Parts, action: str, refused: e.ApprovalRefused) -> Re
 
     Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_APPROVAL_INVALID where the refusal does not count or nothing waits.
     """
+    _check_tenant(parts, action, refused.approver)
     async with parts.questions.answering(action):
         history = History.of(action, parts.log.entries(action))
         asked = history.asked
@@ -148,6 +150,13 @@ async def _go_on(parts: Parts, history: History, load: Load, halt: Halt, watcher
         await end_waiting(parts, history, error)
         return await _as_recorded(parts, history.action)
     return await take_up(journey, load, history, undoes)
+
+
+def _check_tenant(parts: Parts, action: str, approver: str) -> None:
+    """Raise IF_ERR_ACTION_UNKNOWN where the action is of another tenant, before anything tells how it stands."""
+    asked, who = parts.log.facts.get("action", action), parts.authority.get("talent", approver)
+    if asked is not None and who is not None and asked["tenant"] != who["tenant"]:
+        raise FabricError(Code.ACTION_UNKNOWN, f"the log holds no action {action}")
 
 
 async def _expired(parts: Parts, history: History) -> Report:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from infrafabric.kernel.applying import Applied
+from infrafabric.kernel.approving import who_must_agree
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.deciding import Decided
 from infrafabric.kernel.errors import Code, FabricError
@@ -19,16 +20,15 @@ from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
 from infrafabric.kernel.words.plan import Outcome, Plan
-from infrafabric.kernel.words.policy import Retry, Spending
+from infrafabric.kernel.words.policy import Needs, Retry, Spending
 
 __all__ = ["close", "refuse", "waiting"]
 
 
 def waiting(journey: Journey, planned: Planned, decided: Decided) -> Report:
     """The report of an action that leaves the road until people have answered."""
-    needs = decided.decision.needs
-    people = f"{needs.people} of {', '.join(needs.roles)}" if needs is not None and needs.roles else "a person"
-    said = f"{decided.decision.verdict.value}: {decided.decision.reason}; {people} must agree"
+    decision = decided.decision
+    said = f"{decision.verdict.value}: {decision.reason}; {who_must_agree(decision.needs or Needs(), decision.verdict)}"
     return Report(
         action=journey.action,
         trace=journey.ask.trace,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infrafabric.kernel.approving import who_must_agree
 from infrafabric.kernel.ask import Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Asked, Sourced
@@ -106,13 +107,10 @@ class History:
     def _waits(self) -> str:
         decided = self.decided
         assert decided is not None and decided.pending is not None
-        needs = decided.pending.needs
-        who = f" of the role {' or '.join(needs.roles)}" if needs.roles else ""
-        people = f"{needs.people} {'person' if needs.people == 1 else 'people'}{who}"
+        needed = who_must_agree(decided.pending.needs, decided.decision.verdict)
         given = f", {len(self.approvals)} did" if self.approvals else ""
-        source = ", or a second source" if needs.source else ""
         decision = f"{decided.decision.verdict.value}: {decided.decision.reason}"
-        return f"{decision}; {people} must agree{source}{given}, until {decided.pending.expires}"
+        return f"{decision}; {needed}{given}, until {decided.pending.expires}"
 
     @property
     def asked(self) -> Asked:

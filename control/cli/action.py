@@ -43,10 +43,12 @@ def list_(shell: Shell, only_open: bool, limit: int) -> None:
         from rich.table import Table
         from rich.text import Text
 
+        from infrafabric.control.cli.approvals_view import ID_WIDTH
         from infrafabric.kernel.words.names import short_name
 
         table = Table()
-        for heading in ("action", "asked at", "by", "what", "on", "state"):
+        table.add_column("action", no_wrap=True, min_width=ID_WIDTH)
+        for heading in ("asked at", "by", "what", "on", "state"):
             table.add_column(heading, overflow="fold")
         for row in rows:
             what = f"{row['purpose']} {short_name(row['capability'])}"
@@ -95,7 +97,7 @@ def cancel(shell: Shell, name: str, talent: str | None, why: str | None) -> None
     from infrafabric.control.cli.stop import home_is_open, named_talent
 
     reason, who = shell.why(why), named_talent(shell, talent)
-    look(shell, lambda house: _check_open(house, name))
+    look(shell, lambda house: _check_open(house, name, who))
     if home_is_open(shell):
         report = _cancel_there(shell, name, who, reason)
     else:
@@ -135,8 +137,11 @@ def _cancel_there(shell: Shell, action: str, who: str, why: str) -> Report:
         time.sleep(ASKED_S)
 
 
-def _check_open(house: House, action: str) -> None:
-    """Raise IF_ERR_ACTION_UNKNOWN, or IF_ERR_NOT_UNDER_WAY for an action that is over."""
+def _check_open(house: House, action: str, who: str) -> None:
+    """Raise IF_ERR_ACTION_UNKNOWN, also for another tenant's action, or IF_ERR_NOT_UNDER_WAY for one that is over."""
+    from infrafabric.control.cli.approvals_view import check_tenant
+
+    check_tenant(house, action, who)
     report = _ended(house, action)
     if report is not None:
         raise FabricError(Code.NOT_UNDER_WAY, f"{action} is over: it is {report.outcome.value}")

@@ -133,7 +133,8 @@ def _at_hand(house: House, action: str, person: str | None) -> tuple[Any, str, A
     from infrafabric.control.cli.approvals_view import history_of
     from infrafabric.control.cli.intent_command import asker
 
-    asked, who = history_of(house, action).asked, asker(house, person)
+    who = asker(house, person)
+    asked = history_of(house, action, who).asked
     return asked, who, key_of(house.keystore, who, house.authority.talent(who).key)
 
 

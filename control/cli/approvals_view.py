@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from infrafabric.control.cli.claim_view import claim_json, show_claim
 from infrafabric.control.cli.plan_diff import counts
 from infrafabric.control.cli.plan_view import show_plan
 from infrafabric.control.cli.untrusted import visible
@@ -26,14 +27,29 @@ if TYPE_CHECKING:
     from infrafabric.kernel.words.manifest import Effect
     from infrafabric.policy.approvals import PeopleApprovals
 
-__all__ = ["batches", "history_of", "question_json", "questions_json", "show_question", "show_questions"]
+__all__ = [
+    "batches",
+    "check_tenant",
+    "history_of",
+    "question_json",
+    "questions_json",
+    "show_question",
+    "show_questions",
+]
 
+ID_WIDTH = 36
 ARGUMENTS_CAP = 400
 WHY_CAP = 500
 
 
-def history_of(house: House, action: str) -> History:
-    """The fold of an action that waits. Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_APPROVAL_INVALID where it does not."""
+def history_of(house: House, action: str, who: str = "") -> History:
+    """The fold of an action that waits.
+
+    Raises IF_ERR_ACTION_UNKNOWN, also where it is of another tenant than the talent `who`, and IF_ERR_APPROVAL_INVALID
+    where it does not wait.
+    """
+    if who:
+        check_tenant(house, action, who)
     history = History.of(action, house.reading.entries(action))
     if not history.waiting:
         state = house.reading.facts.get("state", action)
@@ -44,6 +60,13 @@ def history_of(house: House, action: str) -> History:
             remedy="`ifctl approvals list` shows what waits.",
         )
     return history
+
+
+def check_tenant(house: House, action: str, who: str) -> None:
+    """Raise IF_ERR_ACTION_UNKNOWN where the action is not of the tenant of the talent `who`, IF_ERR_TALENT_UNKNOWN."""
+    asked = house.reading.facts.get("action", action)
+    if asked is not None and asked["tenant"] != house.authority.talent(who).tenant:
+        raise FabricError(Code.ACTION_UNKNOWN, f"the log holds no action {action}")
 
 
 def questions_json(house: House) -> list[dict[str, Any]]:
@@ -75,7 +98,7 @@ def question_json(house: House, action: str) -> tuple[dict[str, Any], History, M
         "why": received.why,
         "intent": dict(received.intent),
         "undoes": received.undoes,
-        "rules": list(asked.decision.rules),
+        "claim": claim_json(house, received),
         "plan": planned.plan.as_json(),
         "counts": counts(planned.plan, effects),
         "requests": list(planned.requests),
@@ -83,7 +106,7 @@ def question_json(house: House, action: str) -> tuple[dict[str, Any], History, M
         "cost": planned.cost.as_json(),
         "context_digest": asked.context_digest,
         "nonce": asked.pending.nonce,
-        "untrusted": ["why", "intent", "plan"],
+        "untrusted": ["why", "intent", "plan", "claim"],
     }
     return shape, history, effects
 
@@ -102,6 +125,7 @@ def _summary(approvals: PeopleApprovals, history: History, at: str) -> dict[str,
         "at": at,
         "verdict": asked.decision.verdict.value,
         "reason": asked.decision.reason,
+        "rules": list(asked.decision.rules),
         "talent": asked.talent,
         "tenant": asked.tenant,
         "purpose": history.received.purpose if history.received is not None else "",
@@ -150,20 +174,20 @@ def show_questions(console: Console, rows: list[dict[str, Any]]) -> None:
         console.print("nothing waits for people")
         return
     table = Table()
-    for heading in ("action", "left", "who asks", "what", "why people", "agreed"):
+    table.add_column("action", no_wrap=True, min_width=ID_WIDTH)
+    for heading in ("left", "who asks", "what", "why people", "agreed"):
         table.add_column(heading, overflow="fold")
     for batch in batches(rows):
         first = batch[0]
         more = f"\nand {len(batch) - 1} more alike\n(--alike {len(batch)})" if len(batch) > 1 else ""
         verb = "undo by " if first["purpose"] == "undo" else ""
         what = f"{verb}{short_name(first['capability'])} on {first['target']}, {_changes(first['changes'])}"
-        hazards = f" ({', '.join(first['hazards'])})" if first["hazards"] else ""
         cells = (
             first["action"] + more,
             "over" if first["overdue"] else _left(first["left_s"]),
             visible(first["talent"], 100),
             what,
-            f"{first['verdict']}{visible(hazards, 100)}",
+            f"{first['verdict']} ({visible(', '.join(first['rules']), 100)})",
             f"{first['agreed']} of {first['needs']['people']}{_roles(first['needs'])}",
         )
         table.add_row(*map(Text, cells))
@@ -189,6 +213,7 @@ def show_question(console: Console, shape: dict[str, Any], history: History, eff
         line("hazards", ", ".join(map(visible, shape["hazards"])), "yellow")
     if shape["cost"].get("amount") not in (None, "0", 0):
         line("cost", visible(f"{shape['cost']['amount']} {shape['cost'].get('currency', '')}", 60))
+    show_claim(console, shape["claim"])
     show_plan(console, history.plan, tuple(shape["requests"]), effects)
     for change in history.plan.changes:
         if change.args:

@@ -73,7 +73,9 @@ def show_found(console: Console, rows: list[dict[str, Any]]) -> None:
     table = Table("index", "at", "kind", "what", "by")
     for row in rows:
         body = row["body"] or {}
-        by = visible(str(body.get("talent", "")).removeprefix("if://"), 60)
+        # An answer to a plan that waits is the approver's act; its `talent` is who asked.
+        who = body.get("approver") or body.get("talent", "")
+        by = visible(str(who).removeprefix("if://"), 60)
         what = "(erased)" if row["erased"] else visible(_summary(row["kind"], body), 200)
         table.add_row(str(row["index"]), Text(row["at"]), Text(row["kind"]), Text(what), Text(by))
     console.print(table if rows else "no entry fits")

@@ -11,6 +11,7 @@ from people import ASKER, People, asked, kinds
 
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.history import History
 from infrafabric.kernel.words.entries import ApprovalGiven
 from infrafabric.kernel.words.plan import Outcome, Verdict
 from infrafabric.kernel.words.policy import Needs
@@ -106,6 +107,25 @@ def agrees_late(people: People, house: House, waits: Report, who: str) -> Approv
         expires=waits.pending.expires,
         key=str(people.keys[who].public),
     )
+
+
+@pytest.mark.parametrize(
+    ("needs", "verdict", "said"),
+    [
+        (Needs(), Verdict.ESCALATE, "1 person must agree"),
+        (Needs(people=2), Verdict.ESCALATE, "2 people must agree"),
+        (Needs(people=2, roles=("director",)), Verdict.HOLD, "2 people of the role director must agree"),
+        (Needs(source=True), Verdict.HOLD, "1 person must agree, or a second source"),
+        (Needs(source=True), Verdict.ESCALATE, "1 person must agree"),
+    ],
+)
+async def test_who_asks_is_told_how_many_must_agree(world: World, needs: Needs, verdict: Verdict, said: str) -> None:
+    async with world.opened() as house:
+        report = await waiting(world, house, People(), needs, verdict)
+        recorded = History.of(report.action, house.log.entries(report.action)).report(None)
+    assert report.error is not None and recorded.error is not None
+    assert report.error.message == f"{verdict.value}: the test asks people; {said}"
+    assert recorded.error.message.startswith(f"{report.error.message}, until ")
 
 
 async def test_a_second_source_answers_a_hold(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.policy.cedar import Policies, load_policies
 from infrafabric.policy.files import digest_of, read_folder, shipped
+from infrafabric.policy.invariants import OVERRIDING
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
+    from infrafabric.kernel.words.things import Target
 
-__all__ = ["differences", "doubtful_hazards", "in_force", "take", "working_copy"]
+__all__ = ["differences", "doubtful_hazards", "doubtful_of_target", "in_force", "take", "working_copy"]
 
 
 def in_force(house: House) -> dict[str, str]:
@@ -59,13 +61,35 @@ def doubtful_hazards(house: House, policies: Policies) -> dict[str, str]:
 
     Declared is what installed manifests, the home's targets and the shipped policies say.
     """
-    known = load_policies(shipped()).hazards()
-    for manifest in house.manifests():
-        known.update(hazard for effect in manifest.effects.values() for hazard in effect.hazards)
+    known = _declared(house)
     for _, target in house.authority.scan("target"):
         known.update(hazard for hazards in target.get("hazards", {}).values() for hazard in hazards)
+    return _nearly(policies.hazards() - known, known)
+
+
+def doubtful_of_target(house: House, target: Target) -> dict[str, str]:
+    """The same for the hazards of a target that is to be recorded: those that nothing but it speaks of.
+
+    What the policies in force speak of is known here too.
+    """
+    known = _declared(house) | load_policies(in_force(house)).hazards()
+    for name, other in house.authority.scan("target"):
+        if name != target.name:
+            known.update(hazard for hazards in other.get("hazards", {}).values() for hazard in hazards)
+    return _nearly({hazard for hazards in target.hazards.values() for hazard in hazards} - known, known)
+
+
+def _declared(house: House) -> set[str]:
+    known = load_policies(shipped()).hazards() | OVERRIDING
+    for manifest in house.manifests():
+        known.update(hazard for effect in manifest.effects.values() for hazard in effect.hazards)
+    return known
+
+
+def _nearly(words: Collection[str], known: Collection[str]) -> dict[str, str]:
+    """Of `words`, those that are nearly spelt like a known one, with that."""
     found = {}
-    for word in sorted(policies.hazards() - known):
+    for word in sorted(words):
         if near := get_close_matches(word, sorted(known), 1, 0.8):
             found[word] = near[0]
     return found

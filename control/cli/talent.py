@@ -83,7 +83,7 @@ def add(
             roles=_once(roles),
             groups=_once(groups),
             tags=_once(tags),
-            owner=_owner(house, owner, tenant) if owner is not None else None,
+            owner=_owner(house, owner, talent_id(name, kind), tenant) if owner is not None else None,
             key=enrolled,
             confidence_required=confidence_required,
             rate=bucket,
@@ -140,7 +140,7 @@ def set_(
             "tags": _changed("tag", old.tags, tags, no_tags),
         }
         if owner is not None:
-            members["owner"] = _owner(house, owner, old.tenant)
+            members["owner"] = _owner(house, owner, old.id, old.tenant)
         if rate is not None:
             members["rate"] = None if rate == "none" else read_rate(rate)
         value = _talent(**members)
@@ -182,11 +182,19 @@ def _talent(**members: Any) -> Talent:
         raise FabricError(Code.NAME_INVALID, f"{where}: {first['msg']}") from None
 
 
-def _owner(house: House, name: str, tenant: str) -> str:
-    """The owner's id. Raises IF_ERR_TALENT_UNKNOWN also for one of another tenant."""
+def _owner(house: House, name: str, owned: str, tenant: str) -> str:
+    """The owner's id. Raises IF_ERR_TALENT_UNKNOWN also for one of another tenant; IF_ERR_USAGE for one that `owned`
+    owns at any depth, or is: nobody would answer for either."""
     owner = house.authority.talent(house.talent_named(name))
     if owner.tenant != tenant:
         raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {owner.id} in the tenant {tenant}")
+    above, seen = owner.id, set[str]()
+    while above and above not in seen:
+        if above == owned:
+            by = "itself" if owner.id == owned else f"{owner.id}, which it owns"
+            raise FabricError(Code.USAGE, f"{owned} cannot be owned by {by}: in the end a person answers for a talent")
+        seen.add(above)
+        above = (house.authority.get("talent", above) or {}).get("owner") or ""
     return owner.id
 
 

@@ -93,6 +93,7 @@ def add(
         if house.authority.get("target", value.name) is not None:
             raise FabricError(Code.EXISTS, f"there is a target {value.name} already; `ifctl target set` changes it")
         _check_known(house, value)
+        _doubt_hazards(shell, house, value)
         await house.record(house.operator(shell.trace).target(value, reason))
 
     operating(shell, work)
@@ -174,6 +175,8 @@ def set_(
             hazards=_hazards(hazards, {name: had for name, had in old.hazards.items() if name not in harmless}),
         )
         _check_known(house, value)
+        if hazards:
+            _doubt_hazards(shell, house, value)
         await house.record(house.operator(shell.trace).target(value, reason))
         _forget_health(house, name)
         return value
@@ -373,6 +376,16 @@ def _check_known(house: House, value: Target) -> None:
         if name not in (*writes, "any"):
             known = ", ".join(sorted(writes)) or "none"
             raise FabricError(Code.TARGET_SETTINGS, f"{product} has no write {visible(name, 60)}; it has any, {known}")
+
+
+def _doubt_hazards(shell: Shell, house: House, value: Target) -> None:
+    """Say which hazards look misspelt: a policy that names the right one would never meet them."""
+    if not value.hazards:
+        return
+    from infrafabric.control.policies import doubtful_of_target
+
+    for word, near in doubtful_of_target(house, value).items():
+        shell.say(f"note: nobody else speaks of the hazard {visible(word)}; did you mean {visible(near)}?")
 
 
 def _lines(pairs: Mapping[str, str]) -> str:

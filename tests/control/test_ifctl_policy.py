@@ -78,6 +78,18 @@ def test_a_hazard_that_is_nearly_spelt_like_another_is_doubted(bare_home: Ifctl)
     assert bare_home.ok("policy", "check")["doubtful_hazards"] == {"unlok": "unlock"}
 
 
+def test_a_hazard_of_a_target_that_looks_misspelt_is_doubted(vmix_home: Ifctl) -> None:
+    change = ("target", "set", "vmix@studio-a", "--hazard")
+    for given, near in (("any=saftey", "safety"), ("cut=live-outptu", "live-output")):
+        told = vmix_home(*change, given, "--why", "x")
+        assert told.exit_code == 0, told.output
+        word = given.partition("=")[2]
+        assert f"nobody else speaks of the hazard {word}; did you mean {near}?" in told.stderr
+    told = vmix_home(*change, "any=safety", "--hazard", "any=pyrotechnics", "--no-hazard", "cut", "--why", "x")
+    assert told.exit_code == 0, told.output
+    assert "pyrotechnics" not in told.stderr and "hazard safety" not in told.stderr
+
+
 def test_the_schema_is_printed_whole(bare_home: Ifctl) -> None:
     from infrafabric.policy.schema import schema_text
 

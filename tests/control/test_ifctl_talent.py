@@ -54,6 +54,15 @@ def test_a_talent_is_changed_in_part_and_keeps_the_rest(home: Ifctl) -> None:
     assert "person/operator" in text
 
 
+def test_nobody_owns_itself_at_any_depth(home: Ifctl) -> None:
+    home.ok("talent", "add", "--name", "Junior", "--owner", "Finance.Agent", "--why", "x")
+    for owner in ("Finance.Agent", "Junior"):
+        _, code, message = home.refused("talent", "set", "--name", "Finance.Agent", "--owner", owner, "--why", "x")
+        assert code == Code.USAGE.value and "cannot be owned by" in message
+    assert home.ok("talent", "show", "Finance.Agent").get("owner") is None
+    home.ok("talent", "set", "--name", "Finance.Agent", "--owner", "operator", "--why", "x")
+
+
 def test_a_role_brings_those_that_it_includes(home: Ifctl) -> None:
     assert home.ok("role", "set", "analyst", "--includes", "viewer", "--why", "x")["holds"] == ["viewer"]
     home.ok("role", "set", "viewer", "--includes", "reader", "--includes", "analyst", "--why", "x")

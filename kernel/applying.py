@@ -19,7 +19,7 @@ from infrafabric.kernel.parts import Journey, provider_key, to_the_end
 from infrafabric.kernel.planning import Planned, Reader, plan, refuse_secrets, same_change
 from infrafabric.kernel.ports import DriverCall, Signals
 from infrafabric.kernel.results import resolve
-from infrafabric.kernel.retrying import Repeats, Result, told_by
+from infrafabric.kernel.retrying import Repeats, Result, rfc3339, told_by
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.entries import EffectIntended, EffectObserved, GuestRun, Kind
 from infrafabric.kernel.words.manifest import Kind as CapabilityKind
@@ -201,6 +201,7 @@ class _Performer:
     ) -> tuple[Sent, float | None]:
         """Send a write once, under its two entries; with it, the seconds until it is to be sent again."""
         journey, applied = self._journey, self._applied
+        repeats.first_at = repeats.first_at or rfc3339(journey.parts.now())
         intended = EffectIntended(
             **journey.common,
             change=change.id,
@@ -209,6 +210,7 @@ class _Performer:
             attempt=repeats.attempt,
             provider_key=provider_key(journey.action, change.id) if call.provider_key else "",
             retry=repeats.envelope(),
+            first_at=repeats.first_at,
         )
         await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
         # Until an answer is on record nobody knows, whatever happens to this process or to the log.

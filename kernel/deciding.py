@@ -204,7 +204,8 @@ async def _append_reserving(journey: Journey, reserved: Spending | None, *entrie
         raise
 
 
-def ask_guard(journey: Journey, planned: Planned) -> Decision:
+def ask_guard(journey: Journey, planned: Planned | e.ActionPlanned) -> Decision:
+    """The guard's verdict on a plan, or on one that is on record, with all that the ask said."""
     ask = journey.ask
     question = Question(
         journey.talent,

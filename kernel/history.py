@@ -34,12 +34,16 @@ class History:
     """The last attempts to refute the plan."""
     refused: e.ActionRefused | None = None
     closed: e.ActionClosed | None = None
+    cancelled: e.ActionCancelled | None = None
+    """Where it was cancelled, or its asker went away, while nobody knew what became of a write."""
     intended: dict[str, e.EffectIntended] = field(default_factory=dict)
     """By change id, in the order in which they were first sent; the last attempt of each."""
     observed: dict[str, e.EffectObserved] = field(default_factory=dict)
     """By change id; of several attempts the one that tells most, see `retrying.told_by`."""
     unanswered: dict[str, int] = field(default_factory=dict)
     """By change id, the attempt that was intended and never observed."""
+    lost: set[str] = field(default_factory=set)
+    """Change ids of which an attempt was never observed, and another was made after it."""
     retries: dict[str, Retry] = field(default_factory=dict)
     """By change id, where writes stand that were tried more than once."""
     approvals: list[e.ApprovalGiven] = field(default_factory=list)
@@ -79,16 +83,26 @@ class History:
             case e.ActionClosed():
                 self.closed = body
             case e.EffectIntended():
-                self.intended[body.change] = body
-                self.unanswered[body.change] = body.attempt
+                self.intends(body)
+            case e.ActionCancelled():
+                self.cancelled = body
             case e.EffectObserved():
                 self.saw(body)
             case _:
                 pass
 
+    def intends(self, body: e.EffectIntended) -> None:
+        """Take that a write is about to be sent, perhaps once more."""
+        if body.change in self.unanswered:
+            self.lost.add(body.change)
+        self.intended[body.change] = body
+        self.unanswered[body.change] = body.attempt
+
     def saw(self, body: e.EffectObserved) -> None:
         """Take what came back from a write; of several attempts the one stands that tells most."""
         self.unanswered.pop(body.change, None)
+        if body.change in self.lost:
+            body = body.model_copy(update={"result": told_by("unknown", body.result)})
         before = self.observed.get(body.change)
         if before is None or told_by(before.result, body.result) == body.result:
             self.observed[body.change] = body

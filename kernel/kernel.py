@@ -151,11 +151,13 @@ class Kernel:
         return await replay(self.parts, action)
 
     async def close(self, action: str, outcome: Outcome, talent: str, why: str) -> None:
-        """Close an action that is in doubt on a person's word. See `recovery.close_by_hand`.
+        """Close an action that is in doubt on the word of a person of its tenant. See `recovery.close_by_hand`.
 
-        Raises IF_ERR_BUSY while the action is under way.
+        Raises IF_ERR_BUSY while the action is under way, IF_ERR_DENIED where no person speaks.
         """
         check_own_tenant(self.parts, action, authenticate(self.parts, talent))
+        if not talent.startswith("if://person/"):
+            raise FabricError(Code.DENIED, f"{talent} is no person: only one who looked can say what {action} did")
         if action in self._under_way:
             raise FabricError(Code.BUSY, f"{action} is under way", retry_after=1)
         await close_by_hand(self.parts, action, outcome, talent, why)

@@ -130,12 +130,18 @@ class Halt:
     """Talent that cancelled it; "" where the asker went away."""
     why: str = ""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self, by: str = "", why: str = "") -> None:
         """Let the action stop before its next write. Who comes first is named."""
         if not self.asked:
             self.asked, self.by, self.why = True, by, why
+        self._stopped.set()
         self._woken.set()
+
+    async def stopped(self) -> None:
+        """Return when the action is to stop."""
+        await self._stopped.wait()
 
     def wake(self) -> None:
         """End the pause that is under way, so that what was halted meanwhile is seen at once."""
@@ -279,7 +285,7 @@ def provider_key(action: str, change: str) -> str:
     return sha256(f"infrafabric-provider-key-v1\n{action}\n{change}".encode()).removeprefix("sha256:")[:40]
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
     """Await `work` to its end even when the caller is cancelled meanwhile; the cancellation is then raised."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None

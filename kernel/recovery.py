@@ -1,21 +1,25 @@
 """Recovery: what a kernel that died left open, closed by looking at the world.
 
 An action without `effect.intended` wrote nothing. A `state` is observed by planning for its intent. An `event` that was
-intended and not observed may have happened: it is sent again only under a provider's idempotency key and within the
-provider's window, found again by its manifest's lookup, or stays in doubt until a person closes it.
+intended and not observed may have happened: it is sent again only under a provider's idempotency key, within the
+provider's window counted from the first attempt, and where nobody cancelled it; found again by its manifest's lookup;
+or stays in doubt until a person closes it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from infrafabric.kernel.answering import resume
 from infrafabric.kernel.applying import Applied, observe, recheck
+from infrafabric.kernel.clock import moment
+from infrafabric.kernel.deciding import ask_guard
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
 from infrafabric.kernel.parts import Journey, Parts
-from infrafabric.kernel.ports import Entry, Question
+from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.results import resolve
+from infrafabric.kernel.retrying import rfc3339
 from infrafabric.kernel.road import Load
 from infrafabric.kernel.verifying import Verified, verify_event, verify_state
 from infrafabric.kernel.words import entries as e
@@ -27,19 +31,18 @@ from infrafabric.kernel.words.policy import Spending
 __all__ = ["close_by_hand", "recover"]
 
 
-async def recover(parts: Parts, load: Load, now: datetime | None = None) -> dict[str, Outcome | FabricError]:
+async def recover(parts: Parts, load: Load) -> dict[str, Outcome | FabricError]:
     """Close what is open; by action its outcome, or the error that tells why it stays in doubt.
 
     Raises only what the log raises.
     """
-    now = now or datetime.now(UTC)
     ended: dict[str, Outcome | FabricError] = {}
     for action, _ in parts.log.facts.scan("open"):
         history = History.of(action, parts.log.entries(action))
         if history.waiting:  # nothing was written, and people may still answer
             continue
         try:
-            ended[action] = await _recover_one(parts, load, history, now)
+            ended[action] = await _recover_one(parts, load, history)
         except FabricError as error:
             if error.code in (Code.LOG_STOPPED, Code.LOG_CLOCK, Code.DISK_FULL):
                 raise
@@ -73,7 +76,7 @@ async def close_by_hand(parts: Parts, action: str, outcome: Outcome, talent: str
     parts.budgets.settle(action, body.spent or Spending())
 
 
-async def _recover_one(parts: Parts, load: Load, history: History, now: datetime) -> Outcome:
+async def _recover_one(parts: Parts, load: Load, history: History) -> Outcome:
     received = history.received
     if received is None:
         raise FabricError(Code.BODY_ERASED, f"the log no longer says what {history.action} was to do")
@@ -86,7 +89,7 @@ async def _recover_one(parts: Parts, load: Load, history: History, now: datetime
     journey = await _return(parts, history)
     await load(journey)
     kind = journey.capability.manifest.kind
-    verified = await (_look(journey, history) if kind is CapabilityKind.STATE else _ask(journey, history, now))
+    verified = await (_look(journey, history) if kind is CapabilityKind.STATE else _ask(journey, history))
     if verified.outcome is Outcome.IN_DOUBT:
         raise verified.error or FabricError(Code.IN_DOUBT, f"{history.action} could not be observed")
     entries = [journey.entry(Kind.EFFECT_OBSERVED, _seen(journey, history, change)) for change in history.doubtful]
@@ -123,7 +126,7 @@ async def _look(journey: Journey, history: History) -> Verified:
     return await verify_state(journey, history.plan, settle, None if whole else interrupted, unknown=True)
 
 
-async def _ask(journey: Journey, history: History, now: datetime) -> Verified:
+async def _ask(journey: Journey, history: History) -> Verified:
     """Close an event by what its provider says of it."""
     applied = Applied()
     applied.results = {name: body.result for name, body in history.observed.items()}
@@ -137,27 +140,39 @@ async def _ask(journey: Journey, history: History, now: datetime) -> Verified:
     done = Verified(Outcome.UNDONE if undoing else Outcome.DONE)
     if effect.lookup is not None and await _found(journey, effect.lookup, dict(change.args), intended.provider_key):
         return done
-    # Between two attempts nothing is unanswered; the action's state then dates from the last one.
-    facts = journey.parts.log.facts
-    at = facts.get("doubt", f"{history.action} {name}") or facts.get("state", history.action)
-    if effect.provider_key is not None and intended.provider_key and at is not None:
-        age = (now - datetime.fromisoformat(at["at"])).total_seconds()
-        # The provider counts from the first attempt, which was so much earlier at most.
-        earlier = journey.parts.limits.retry_s if intended.attempt > 1 else 0.0
-        if 0 <= age < effect.provider_key.window_s - earlier:
-            return await _send_again(journey, history, change, done)
+    first = _first_sent(journey, history, name)
+    if history.cancelled is not None:
+        by = f"cancelled by {history.cancelled.by}" if history.cancelled.by else "left by its asker"
+        key = f"it is not sent again, for it was {by}"
+    elif effect.provider_key is not None and intended.provider_key and first is not None:
+        if 0 <= (journey.parts.now() - first).total_seconds() < effect.provider_key.window_s:
+            return await _send_again(journey, history, change, first, done)
         key = f"the {effect.provider_key.window_s:g} s are over in which its provider key is honoured"
+    elif effect.provider_key is not None and intended.provider_key:
+        key = "the log does not say when it was first sent under its provider key"
     else:
         key = "it was sent under no provider key"
     lookup = f"{effect.lookup} does not find it" if effect.lookup is not None else f"{change.effect} has no lookup"
     return _doubt(f"{name} of {history.action} may have happened: {lookup}, and {key}")
 
 
+def _first_sent(journey: Journey, history: History, change: str) -> datetime | None:
+    """When the first attempt at a change was made: a provider honours its key from then on. None where nobody knows."""
+    intended, facts = history.intended[change], journey.parts.log.facts
+    if intended.first_at:
+        return moment(intended.first_at)
+    if intended.attempt > 1:
+        return None
+    # Written before intentions named the time. The state of an action that is open dates from its last intention.
+    at = facts.get("doubt", f"{history.action} {change}") or facts.get("state", history.action)
+    return moment(at["at"]) if at is not None else None
+
+
 def _doubt(message: str) -> Verified:
     return Verified(Outcome.IN_DOUBT, FabricError(Code.IN_DOUBT, message))
 
 
-async def _send_again(journey: Journey, history: History, change: Change, done: Verified) -> Verified:
+async def _send_again(journey: Journey, history: History, change: Change, first: datetime, done: Verified) -> Verified:
     """Send a write once more under the provider's idempotency key, by today's authority and on record."""
     planned = history.planned
     assert planned is not None
@@ -165,32 +180,24 @@ async def _send_again(journey: Journey, history: History, change: Change, done: 
     if capability.digest != planned.adapter:
         # What is signed today may mean another request.
         return _doubt(f"{change.id} is not sent again: {capability.manifest.id} is another bundle than planned it")
-    decision = journey.parts.guard.decide(
-        Question(
-            journey.talent,
-            capability,
-            journey.target,
-            planned.plan,
-            planned.hazards,
-            dry_run=False,
-            purpose=journey.ask.purpose,
-            intent=journey.ask.intent,
-            cost=planned.cost,
-        )  # fmt: skip
-    )
+    recheck(journey)
+    decision = ask_guard(journey, planned)
     if decision.verdict is not Verdict.SHARE:
         return _doubt(f"{change.id} is not sent again: today's grants answer {decision.verdict.value}")
     call = journey.call(change.effect, change.args, change.id)
     attempt = history.intended[change.id].attempt + 1
-    again = history.intended[change.id].model_copy(update={"attempt": attempt, "retry": None})
+    update = {"attempt": attempt, "retry": None, "first_at": rfc3339(first)}
+    again = history.intended[change.id].model_copy(update=update)
     await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, again))
-    recheck(journey)
+    history.intends(again)
+    recheck(journey)  # what was withdrawn while the intention was written is withdrawn
     observed, error, _ = await observe(journey, call, change, attempt)
     await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
     history.saw(observed)
     if observed.result == "answered":
         return done
-    return Verified(Outcome.FAILED if observed.result == "failed" else Outcome.IN_DOUBT, error)
+    # A no, or a request that did not come through, says nothing of the first attempt.
+    return Verified(Outcome.IN_DOUBT, error)
 
 
 async def _found(journey: Journey, lookup: str, args: dict[str, object], provider_key: str) -> bool:

@@ -50,6 +50,8 @@ class Repeats:
     """The attempt that is under way, or was last."""
     cause: str = ""
     """Code of what made the last one fail."""
+    first_at: str = ""
+    """When the first attempt was about to be made, RFC 3339 UTC."""
     _used: int = 0
 
     @classmethod

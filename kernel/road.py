@@ -17,6 +17,7 @@ from typing import Any
 from infrafabric.kernel.admission import authenticate, authorize, check_intent, set_out
 from infrafabric.kernel.applying import Applied, apply, recheck
 from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.cancelling import cancelled_on_record
 from infrafabric.kernel.deciding import decide, decide_again, still_so
 from infrafabric.kernel.ending import close, refuse, waiting
 from infrafabric.kernel.errors import Code, FabricError
@@ -172,17 +173,19 @@ async def _turn(journey: Journey) -> AsyncIterator[None]:
 async def _recorded(journey: Journey, applied: Applied, way: Coroutine[Any, Any, Report]) -> Report:
     """Go the way; whatever ends it early is recorded as the action's end."""
     parts, action = journey.parts, journey.action
-    try:
-        return await way
-    except FabricError as error:
-        return await refuse(journey, parts.masked(error), applied)
-    except asyncio.CancelledError:
-        interrupted = FabricError(Code.INTERRUPTED, f"{action} was cancelled")
-        await to_the_end(refuse(journey, interrupted, applied))
-        raise
-    except Exception as fault:
-        text = parts.redactor.redact(f"{type(fault).__name__}: {fault}")[:300]
-        return await refuse(journey, FabricError(Code.INTERNAL, text), applied)
+    async with cancelled_on_record(journey, applied):
+        try:
+            return await way
+        except FabricError as error:
+            return await refuse(journey, parts.masked(error), applied)
+        except asyncio.CancelledError:
+            journey.halt.stop()
+            interrupted = FabricError(Code.INTERRUPTED, f"{action} was cancelled")
+            await to_the_end(refuse(journey, interrupted, applied))
+            raise
+        except Exception as fault:
+            text = parts.redactor.redact(f"{type(fault).__name__}: {fault}")[:300]
+            return await refuse(journey, FabricError(Code.INTERNAL, text), applied)
 
 
 _COUNTED = frozenset({Code.RATE_LIMITED, Code.BUSY})

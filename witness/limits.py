@@ -8,7 +8,7 @@ from infrafabric.kernel.words.entries import Kind
 
 __all__ = ["CLOSING", "Limits"]
 
-CLOSING = frozenset({Kind.EFFECT_OBSERVED, Kind.ACTION_CLOSED, Kind.KERNEL_STOPPED})
+CLOSING = frozenset({Kind.EFFECT_OBSERVED, Kind.ACTION_CANCELLED, Kind.ACTION_CLOSED, Kind.KERNEL_STOPPED})
 """Kinds that end what is under way: taken also when new work is refused."""
 
 

@@ -15,6 +15,7 @@ from infrafabric.kernel.words.plan import Decision, Outcome, Plan, Verdict
 from infrafabric.kernel.words.policy import Pending, Retry, Spending
 
 __all__ = [
+    "ActionCancelled",
     "ActionClosed",
     "ActionDecided",
     "ActionPlanned",
@@ -176,6 +177,8 @@ class EffectIntended(Body):
     provider_key: str = ""
     retry: Retry | None = None
     """Where the attempt is not the only one."""
+    first_at: str = ""
+    """When the first attempt was about to be made, RFC 3339 UTC: a provider's key is honoured from then on."""
 
 
 class EffectObserved(Body):
@@ -192,6 +195,15 @@ class EffectObserved(Body):
     """From before the request to after its answer, in microseconds."""
     retry: Retry | None = None
     """Whether it is tried again, and when."""
+
+
+class ActionCancelled(Body):
+    """The action was cancelled while nobody knew what became of an event's write: no kernel sends it again."""
+
+    capability: str
+    by: str = ""
+    """Talent that cancelled it; "" where its asker went away."""
+    why: str = ""
 
 
 class ActionClosed(Body):

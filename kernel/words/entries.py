@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from infrafabric.kernel.words.actions import (
+    ActionCancelled,
     ActionClosed,
     ActionDecided,
     ActionPlanned,
@@ -32,6 +33,7 @@ from infrafabric.kernel.words.policy import Budget, Role
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
 __all__ = [
+    "ActionCancelled",
     "ActionClosed",
     "ActionDecided",
     "ActionPlanned",
@@ -113,6 +115,7 @@ class Kind(StrEnum):
     STOP_CHANGED = "stop.changed"
     BREAKER_CHANGED = "breaker.changed"
     PLAN_FALSIFIED = "plan.falsified"
+    ACTION_CANCELLED = "action.cancelled"
     LOG_REKEYED = "log.rekeyed"
 
 
@@ -347,6 +350,7 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.EFFECT_INTENDED: EffectIntended,
     Kind.EFFECT_OBSERVED: EffectObserved,
     Kind.ACTION_CLOSED: ActionClosed,
+    Kind.ACTION_CANCELLED: ActionCancelled,
     Kind.SECRET_USED: SecretUsed,
     Kind.BODY_ERASED: BodyErased,
     Kind.CLOCK_CONFIRMED: ClockConfirmed,

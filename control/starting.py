@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import infrafabric
 from infrafabric.control.health import noting
 from infrafabric.control.home import Home
 from infrafabric.control.people import approvals_of
+from infrafabric.control.recent_asks import recent_asks
 from infrafabric.control.settings import Settings, core_count
 from infrafabric.control.stop_file import HomeStops, StopFolder
 from infrafabric.control.stopping import noticing_stops
@@ -63,7 +65,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
     parts = Parts(
         registry=house.registry,
         guard=CedarGuard(house.authority, house.clock),
-        governor=RateGovernor(governor_limits(house.settings)),
+        governor=RateGovernor(governor_limits(house.settings), past=partial(recent_asks, house)),
         approvals=approvals_of(house),
         budgets=Ledger(
             house.log.facts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -14,7 +14,13 @@ from infrafabric.kernel.words.things import Rate, Talent, Target
 from infrafabric.policy.buckets import TokenBucket
 from infrafabric.policy.turns import Turns
 
-__all__ = ["GovernorLimits", "RateGovernor"]
+__all__ = ["GovernorLimits", "Past", "RateGovernor"]
+
+LOOKS_BACK = 4
+"""How many times as long as it takes to fill an empty bucket. Whoever starts a process for each ask gains a quarter of
+the rate by it at most, and not a full bucket each time."""
+LONGEST_S = 30 * 86_400.0
+"""Further back nothing is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,41 @@ class GovernorLimits:
     """Of a target that has no rate of its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An ask that another process admitted, perhaps."""
+
+    ago_s: float
+    talent: str
+    capability: str = ""
+    """Empty where it was turned away: only its talent is charged."""
+    target: str = ""
+
+
+def _no_past(_: float) -> Sequence[Past]:
+    return ()
+
+
 class RateGovernor:
     """Implements the kernel's port `Governor` with token buckets and a queue a target.
 
     An action takes one token each from the bucket of its capability on its target (the manifest's `limits`), of its
-    target and of its talent, or none from any. State is in memory and for one event loop: a restart fills the buckets.
+    target and of its talent, or none from any. State is in memory and for one event loop: a bucket is charged, when
+    it is made, with what the log says was asked for lately.
     """
 
-    def __init__(self, limits: GovernorLimits | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` is in seconds, and one that is never set."""
+    def __init__(
+        self,
+        limits: GovernorLimits | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        past: Callable[[float], Sequence[Past]] = _no_past,
+    ) -> None:
+        """`clock` is in seconds, and one that is never set. `past` answers the asks of so many last seconds, the oldest
+        first; what it raises, `admit` and `charge` raise."""
+        self._past = past
+        self._known_s = 0.0
+        self._known: Sequence[tuple[float, Past]] = ()
         self._limits = limits or GovernorLimits()
         self._clock = clock
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
@@ -81,7 +113,26 @@ class RateGovernor:
     def _bucket(self, key: tuple[str, str], rate: float, burst: int, now: float) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(rate, burst, now)
+            bucket = self._buckets[key] = self._begun(key, rate, burst, now)
         elif bucket.rate != rate or bucket.burst != burst:
             bucket.adjust(rate, burst, now)
         return bucket
+
+    def _begun(self, key: tuple[str, str], rate: float, burst: int, now: float) -> TokenBucket:
+        """A bucket as it would stand, had it been there while the log grew."""
+        back = min(LOOKS_BACK * burst / rate, LONGEST_S)
+        if back > self._known_s:
+            self._known = [(now - past.ago_s, past) for past in self._past(back)]
+            self._known_s = back
+        bucket = TokenBucket(rate, burst, now - back)
+        for at, past in self._known:
+            if at >= now - back and key in _keys(past):
+                bucket.take(at)
+        return bucket
+
+
+def _keys(past: Past) -> tuple[tuple[str, str], ...]:
+    of_talent = ("talent", past.talent)
+    if not past.capability:
+        return (of_talent,)
+    return ((past.capability, past.target), ("target", past.target), of_talent)

@@ -144,6 +144,8 @@ async def _ask(journey: Journey, history: History) -> Verified:
     if history.cancelled is not None:
         by = f"cancelled by {history.cancelled.by}" if history.cancelled.by else "left by its asker"
         key = f"it is not sent again, for it was {by}"
+    elif _too_late(journey, history):
+        key = "the deadline that came with the ask is over"
     elif effect.provider_key is not None and intended.provider_key and first is not None:
         if 0 <= (journey.parts.now() - first).total_seconds() < effect.provider_key.window_s:
             return await _send_again(journey, history, change, first, done)
@@ -154,6 +156,11 @@ async def _ask(journey: Journey, history: History) -> Verified:
         key = "it was sent under no provider key"
     lookup = f"{effect.lookup} does not find it" if effect.lookup is not None else f"{change.effect} has no lookup"
     return _doubt(f"{name} of {history.action} may have happened: {lookup}, and {key}")
+
+
+def _too_late(journey: Journey, history: History) -> bool:
+    received = history.received
+    return received is not None and bool(received.deadline) and journey.parts.now() >= moment(received.deadline)
 
 
 def _first_sent(journey: Journey, history: History, change: str) -> datetime | None:

@@ -42,6 +42,19 @@ async def test_it_reaches_the_driver(world: World) -> None:
     assert took < 4, "the manifest alone would have let the driver wait for 5 s"
 
 
+async def test_a_start_sends_nothing_again_after_it(world: World) -> None:
+    world.peer.hang_up = True
+    async with world.opened() as house:
+        report = await house.kernel.act(world.ask("house.chime", {"tone": "low"}, deadline_s=1.5))
+    assert report.outcome is Outcome.IN_DOUBT
+    sent = list(world.peer.writes)
+    world.peer.hang_up = False
+    await asyncio.sleep(1.5)
+    async with world.opened() as house:
+        assert house.log.facts.get("open", report.action) is not None
+    assert world.peer.writes == sent, "its provider honours the key, and yet the chime may not have rung before"
+
+
 async def test_a_turn_is_not_waited_for_beyond_it(world: World) -> None:
     async with world.opened() as house:
         async with house.kernel.parts.governor.turn("house@home", 1, "if://person/another"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People
+from people import ASKER, People, asked
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.plan import Outcome
@@ -75,6 +75,10 @@ async def test_a_person_of_another_tenant(world: World) -> None:
         await people.asker(house)
         eve = await people.add(house, "Eve", tenant="elsewhere")
         waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+        given = people.agrees(house, waits, eve)
+        with pytest.raises(FabricError) as unknown:
+            await house.kernel.approve(waits.action, given)
+        assert unknown.value.code is Code.ACTION_UNKNOWN
         with pytest.raises(FabricError, match="another tenant"):
-            await house.kernel.approve(waits.action, people.agrees(house, waits, eve))
+            house.kernel.parts.approvals.check(asked(house, waits.action), given, ())
     assert world.peer.writes == []

@@ -62,6 +62,10 @@ class Governor(Protocol):
         """Charge rate and planning quota. Raises IF_ERR_RATE_LIMITED or IF_ERR_BUSY with retry_after."""
         ...
 
+    def charge(self, talent: Talent) -> None:
+        """Charge the talent alone, for an ask that is refused before `admit`. Raises IF_ERR_RATE_LIMITED."""
+        ...
+
     def turn(self, target: str, limit: int, talent: str = "") -> AbstractAsyncContextManager[None]:
         """The right to plan and apply on `target`, held by at most `limit` actions at once; talents take turns."""
         ...

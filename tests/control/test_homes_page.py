@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from infrafabric.control.ifctl import ifctl
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "homes.md").read_text(encoding="utf-8")
+WORD = "[a-z]+(?:-[a-z]+)*"
 SPANS = [" ".join(span.split()) for span in re.findall(r"`(ifctl [^`]*)`", PAGE)]
-COMMANDS = sorted({match[1] for span in SPANS if (match := re.match(r"ifctl ([a-z]+(?: [a-z]+)?)", span))})
+COMMANDS = sorted({match[1] for span in SPANS if (match := re.match(rf"ifctl ({WORD}(?: {WORD})?)", span))})
 
 
 def options(span: str) -> set[str]:

@@ -51,14 +51,14 @@ async def test_a_missing_place_does_not_hold_up_the_other_and_is_written_once_it
         open_house(Home.open(bare_home.home), "operating", passphrase=Passphrase()) as house,
         house.anchoring(said.append) as faults,
     ):
-        await until(lambda: bool(faults) and anchors(good) == [3])
+        await until(lambda: bool(faults) and anchors(good) == [4])
         assert list(faults) == [str(late)] and faults[str(late)].code is Code.FILE_UNWRITABLE
         await grow(house)
-        await until(lambda: anchors(good) == [3, 4])
+        await until(lambda: anchors(good) == [4, 5])
         assert len(said) == 1  # told when it began, not at every try
         late.mkdir()
         await until(lambda: not faults)
-        assert anchors(late) == [4]
+        assert anchors(late) == [5]
         assert said[1:] == [f"anchored again in {late}"]
     assert not [task for task in asyncio.all_tasks() if "anchoring.py" in repr(task)]
 
@@ -96,11 +96,11 @@ def test_the_doctor_sees_what_is_not_anchored(
     assert "IF_ERR_ANCHOR_MISSING" in look(bare_home, place)["said"]
     bare_home.ok("witness", "anchor", str(place))
     assert look(bare_home, place) == {
-        "what": f"anchors {place}", "state": "good", "said": "the first 3 of 3 entries are anchored", "remedy": ""
+        "what": f"anchors {place}", "state": "good", "said": "the first 4 of 4 entries are anchored", "remedy": ""
     }  # fmt: skip
     bare_home.ok("talent", "add", "--name", "late", "--why", "a test")
     configure(bare_home, place, every_s=86_400)
-    assert look(bare_home, place)["said"] == "the first 3 of 4 entries are anchored"
+    assert look(bare_home, place)["said"] == "the first 4 of 5 entries are anchored"
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 3 * 86_400)
     late = look(bare_home, place)
@@ -122,7 +122,7 @@ def test_the_doctor_sees_an_anchor_of_another_history(bare_home: Ifctl, tmp_path
     shutil.copytree(bare_home.home, other.home)
     other.ok("talent", "add", "--name", "first", "--why", "a test")
     other.ok("witness", "anchor", str(place))
-    assert "4 entries were anchored, the log has only 3" in look(bare_home, place)["said"]
+    assert "5 entries were anchored, the log has only 4" in look(bare_home, place)["said"]
     bare_home.ok("talent", "add", "--name", "second", "--why", "a test")
     assert "IF_ERR_ANCHOR_MISMATCH" in look(bare_home, place)["said"]
     bare_home.ok("talent", "add", "--name", "third", "--why", "a test")

@@ -81,15 +81,16 @@ def test_a_secret_at_the_edge_of_what_is_cut_is_not_left_in_half(redactor: Secre
 
 
 def test_what_libraries_log_comes_out_masked_and_nowhere_else(
-    redactor: SecretRedactor, capfd: pytest.CaptureFixture[str]
+    redactor: SecretRedactor, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # a house that other tests have open listens too
     lines: list[str] = []
     library = logging.getLogger("a.library")
     with from_libraries(make_logger(redactor.redact, lines.append)):
         library.warning("retrying %s", f"https://user:{SECRET}@host/")
         library.info("not worth a line")
         broken = logging.LogRecord("a.library", logging.ERROR, "x.py", 1, "a message of %d", ("no number",), None)
-        logging.getLogger().handlers[-1].emit(broken)  # past pytest's own handlers, which raise
+        logging.getLogger().handlers[-1].emit(broken)
         try:
             raise OSError(SECRET)
         except OSError:

@@ -145,7 +145,7 @@ def test_a_fault_of_our_own_shows_no_traceback_and_keeps_it(bare_home: Ifctl, mo
 
 
 def test_secrets_are_masked_in_a_kept_traceback(bare_home: Ifctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: object, name: str, value: str) -> None:
+    def broken(self: object, name: str, value: str, *_: object) -> None:
         raise ZeroDivisionError(f"could not keep {value}")
 
     monkeypatch.setattr("infrafabric.keys.vault.Vault.set", broken)

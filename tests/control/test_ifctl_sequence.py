@@ -311,7 +311,7 @@ def test_a_list_that_is_too_large_is_to_be_split(vmix_home: Ifctl, tmp_path: Pat
 
 def test_a_talent_without_a_grant_for_one_step_begins_none(show_studio: Studio) -> None:
     run, vmix = show_studio
-    run.ok("talent", "add", "--name", "Show.Agent", "--why", "x")
+    run.ok("talent", "add", "--name", "Show.Agent", "--kind", "person", "--why", "x")
     run.ok("talent", "grant", "--name", "Show.Agent", "--capability", "vmix.audio", "--why", "x")
     refused = run.refused("run", "-", "--as", "Show.Agent", "--why", "x", stdin=written(MUSIC, OPENER))
     assert refused[:2] == (1, Code.NOT_GRANTED.value)

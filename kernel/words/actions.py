@@ -177,7 +177,7 @@ class EffectIntended(Body):
     provider_key: str = ""
     retry: Retry | None = None
     """Where the attempt is not the only one."""
-    first_at: str = ""
+    first_at: Annotated[str, LATER] = ""
     """When the first attempt was about to be made, RFC 3339 UTC: a provider's key is honoured from then on."""
 
 

@@ -76,7 +76,8 @@ def test_a_connection_that_is_lost_in_a_write_is_looked_at(house_home: Ifctl, li
     living_house.misbehave = hang_up
     expected = ("converged", None) if does else ("failed", Code.TARGET_LOST.value)
     assert applied(house_home) == expected
-    assert len([message for message in living_house.requests("switch") if message["name"] == "Halle"]) == 1
+    asked = len([message for message in living_house.requests("switch") if message["name"] == "Halle"])
+    assert (asked == 1) if does else (asked > 1)  # what was not done is asked for again, for a while
 
 
 def test_a_wrong_token_is_refused_and_nothing_was_sent(house_home: Ifctl, living_house: House) -> None:

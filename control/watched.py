@@ -17,7 +17,7 @@ from infrafabric.kernel.words.plan import Outcome
 
 __all__ = ["Event", "News", "Pace", "State", "Watched"]
 
-_AWAY = frozenset({Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.TARGET_LOST})
+_AWAY = frozenset({Code.TARGET_UNREACHABLE, Code.TARGET_TIMEOUT, Code.TARGET_LOST, Code.BREAKER_OPEN})
 """The target cannot be reached, as opposed to: it, or the kernel, says no."""
 
 

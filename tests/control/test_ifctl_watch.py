@@ -262,6 +262,8 @@ async def opened(run: Ifctl, vmix: VmixSimulator) -> Any:
 
 
 async def test_a_desk_that_goes_away_and_comes_back_is_told_twice(vmix_home: Ifctl) -> None:
+    """Also where it was away for so long that its breaker opened."""
+    (vmix_home.home / "infrafabric.toml").write_text("[governor]\nopen_s = 2\n")
     vmix = VmixSimulator()
     await vmix.start()
 

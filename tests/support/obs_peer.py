@@ -126,6 +126,8 @@ async def second_obs_house(obs: ObsStudio, furnished: Path, tmp_path: Path) -> A
 async def _opened(furnished: Path, root: Path, studio: ObsStudio) -> AsyncIterator[ObsHouse]:
     """A copy of the furnished home with the OBS capabilities, allowed and granted on `studio`."""
     shutil.copytree(furnished, root, ignore=shutil.ignore_patterns("components"))
+    # The house outlives a test that kills OBS: what one test breaks must not be cut off in the next.
+    (root / "infrafabric.toml").write_text("[governor]\nfailures = 1000\n")
     async with open_house(Home.open(root), "acting", passphrase=NOBODY) as house:
         keys = house.keystore
         trust = add_publisher(house.trusted.trust, "tester", [keys.public("publisher")], ["house.*", "obs.*"])

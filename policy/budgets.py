@@ -8,6 +8,7 @@ A clock that was set back frees nothing: the ledger's never runs before the log'
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Ledger:
         self._held: dict[str, Spent] = {}
         """What actions of this process set aside and have not settled."""
         self._months: dict[str, dict[Account, int]] = {}
+        self._since_ms = time.time_ns() // 1_000_000
         self._read: dict[str, tuple[bytes, Budget]] = {}
 
     def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Reserved:
@@ -109,7 +111,10 @@ class Ledger:
         held = self._held.pop(action, None)
         if held is None:
             # Of a former process: its month is read again, from the log that has the ending by now.
-            self._months.pop(spent.day[:7], None)
+            if spent.day:
+                self._months.pop(spent.day[:7], None)
+            elif _begun_ms(action) <= self._since_ms:
+                self._months.clear()  # it was refused: its ending does not say of which month it was
             return
         settled = Spent.of(action, held.whose, held.target, spent, settled=True)._replace(day=held.day)
         if settled != held._replace(settled=True):
@@ -234,3 +239,11 @@ def _refusal(budget: Budget, used: int, asked: int, now: datetime) -> FabricErro
         return FabricError(Code.BUDGET_EXCEEDED, message, remedy=remedy)
     wait = (resets_at(budget, now) - now).total_seconds()
     return FabricError(Code.BUDGET_EXCEEDED, message, retry_after=wait)
+
+
+def _begun_ms(action: str) -> int:
+    """When the action began, in Unix milliseconds: its id is a uuidv7 (RFC 9562 section 5.7). 0 where it is none."""
+    try:
+        return int(action.replace("-", "")[:12], 16)
+    except ValueError:
+        return 0

@@ -113,7 +113,7 @@ class Ledger:
             # Of a former process: its month is read again, from the log that has the ending by now.
             if spent.day:
                 self._months.pop(spent.day[:7], None)
-            elif _begun_ms(action) <= self._since_ms:
+            elif _begun_ms(action) <= self._since_ms + _AHEAD_MS:
                 self._months.clear()  # it was refused: its ending does not say of which month it was
             return
         settled = Spent.of(action, held.whose, held.target, spent, settled=True)._replace(day=held.day)
@@ -239,6 +239,10 @@ def _refusal(budget: Budget, used: int, asked: int, now: datetime) -> FabricErro
         return FabricError(Code.BUDGET_EXCEEDED, message, remedy=remedy)
     wait = (resets_at(budget, now) - now).total_seconds()
     return FabricError(Code.BUDGET_EXCEEDED, message, retry_after=wait)
+
+
+_AHEAD_MS = 60_000
+"""By which ids may run ahead of the clock, where many are made at once. Reading a month once more harms nothing."""
 
 
 def _begun_ms(action: str) -> int:

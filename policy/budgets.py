@@ -8,9 +8,8 @@ A clock that was set back frees nothing: the ledger's never runs before the log'
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -86,7 +85,8 @@ class Ledger:
         self._held: dict[str, Spent] = {}
         """What actions of this process set aside and have not settled."""
         self._months: dict[str, dict[Account, int]] = {}
-        self._since_ms = time.time_ns() // 1_000_000
+        self._former: dict[str, Spent] = {}
+        """What actions of former processes had set aside and not settled when a month was read."""
         self._read: dict[str, tuple[bytes, Budget]] = {}
 
     def reserve(self, talent: Talent, capability: str, target: Target, action: str, wanted: Spending) -> Reserved:
@@ -102,24 +102,16 @@ class Ledger:
         spent = Spent.of(action, Whose(talent.id, talent.tenant, capability), target.name, spending)
         budgets = self._budgets(spent.whose)
         warnings = self._check(budgets, spent, now) if budgets else ()
+        self._release(self._former, action)
         self._held[action] = spent
         self._count(spent, 1)
         return Reserved(spending, tuple(warnings))
 
     def settle(self, action: str, spent: Spending) -> None:
         """Take what was spent for what was reserved; what is left of it is free. Never raises."""
-        held = self._held.pop(action, None)
-        if held is None:
-            # Of a former process: its month is read again, from the log that has the ending by now.
-            if spent.day:
-                self._months.pop(spent.day[:7], None)
-            elif _begun_ms(action) <= self._since_ms + _AHEAD_MS:
-                self._months.clear()  # it was refused: its ending does not say of which month it was
-            return
-        settled = Spent.of(action, held.whose, held.target, spent, settled=True)._replace(day=held.day)
-        if settled != held._replace(settled=True):
-            self._count(held, -1)
-            self._count(settled, 1)
+        held = self._release(self._held, action) or self._release(self._former, action)
+        if held is not None:
+            self._count(Spent.of(action, held.whose, held.target, spent, settled=True)._replace(day=held.day), 1)
 
     def doubted(self) -> list[str]:
         """Keys of the budgets that no present operator signed: what falls under them is refused."""
@@ -182,6 +174,13 @@ class Ledger:
             raise max(refusals, key=lambda error: float("inf") if error.retry_after is None else error.retry_after)
         return warnings
 
+    def _release(self, among: dict[str, Spent], action: str) -> Spent | None:
+        """What the action had set aside, which no longer counts."""
+        held = among.pop(action, None)
+        if held is not None:
+            self._count(held, -1)
+        return held
+
     def _count(self, spent: Spent, sign: int) -> None:
         sums = self._months.get(spent.day[:7])
         if sums is not None:
@@ -195,11 +194,16 @@ class Ledger:
         if sums is None:
             while len(self._months) >= _MONTHS:
                 del self._months[min(self._months)]
-            rows = spent_rows(self._facts, month, recognise=True)
-            recorded = (row for row in rows if row.action not in self._held)
             held = (row for row in self._held.values() if row.day[:7] == month)
-            sums = self._months[month] = summed(chain(recorded, held))
+            sums = self._months[month] = summed(chain(self._recorded(month), held))
         return sums
+
+    def _recorded(self, month: str) -> Iterator[Spent]:
+        for row in spent_rows(self._facts, month, recognise=True):
+            if row.action not in self._held:
+                if not row.settled:
+                    self._former[row.action] = row
+                yield row
 
 
 def _account(budget: Budget, now: datetime) -> Account:
@@ -239,15 +243,3 @@ def _refusal(budget: Budget, used: int, asked: int, now: datetime) -> FabricErro
         return FabricError(Code.BUDGET_EXCEEDED, message, remedy=remedy)
     wait = (resets_at(budget, now) - now).total_seconds()
     return FabricError(Code.BUDGET_EXCEEDED, message, retry_after=wait)
-
-
-_AHEAD_MS = 60_000
-"""By which ids may run ahead of the clock, where many are made at once. Reading a month once more harms nothing."""
-
-
-def _begun_ms(action: str) -> int:
-    """When the action began, in Unix milliseconds: its id is a uuidv7 (RFC 9562 section 5.7). 0 where it is none."""
-    try:
-        return int(action.replace("-", "")[:12], 16)
-    except ValueError:
-        return 0

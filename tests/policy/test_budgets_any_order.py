@@ -65,7 +65,7 @@ class Interleaving(RuleBasedStateMachine):
     @rule(data=st.data())
     def close(self, data: st.DataObject) -> None:
         if self.open:
-            action = data.draw(st.sampled_from(sorted(self.open)))
+            action = data.draw(st.sampled_from(list(self.open)))
             talent, capability = self.open.pop(action)
             held = self.bench.reserved[action]
             spent = held.after(data.draw(st.integers(0, held.requests)))
@@ -74,7 +74,7 @@ class Interleaving(RuleBasedStateMachine):
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         if self.open:
-            action = data.draw(st.sampled_from(sorted(self.open)))
+            action = data.draw(st.sampled_from(list(self.open)))
             talent, _ = self.open.pop(action)
             self.bench.refuse(action, talent=talent)
 

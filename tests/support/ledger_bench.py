@@ -11,7 +11,6 @@ from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import project
 from infrafabric.kernel.words.entries import ActionClosed, ActionDecided, ActionRefused, BudgetChanged, Kind
-from infrafabric.kernel.words.names import new_action_id
 from infrafabric.kernel.words.plan import Decision, Outcome, Verdict
 from infrafabric.kernel.words.policy import Budget, Spending, Unit
 from infrafabric.kernel.words.things import Talent, Target
@@ -65,6 +64,7 @@ class LedgerBench:
         self.entries: list[Entry] = []
         self.now = datetime.fromisoformat(at)
         self.reserved: dict[str, Spending] = {}
+        self._actions = 0
         self.ledger = self.restarted()
 
     def restarted(self) -> Ledger:
@@ -100,7 +100,8 @@ class LedgerBench:
 
     def reserve(self, wanted: Spending, *, talent: Talent = TALENT, capability: str = CAPABILITY) -> str:
         """Set aside and record it, as deciding does; the action."""
-        action = new_action_id()
+        self._actions += 1
+        action = f"00000000-0000-7000-8000-{self._actions:012x}"
         held = self.ledger.reserve(talent, capability, TARGET, action, wanted)
         decided = ActionDecided(
             **self._whose(talent),

@@ -1,5 +1,5 @@
 """What operators said, as the log holds it, each record believed only under an operator's signature: targets, talents,
-grants, roles, budgets, policies.
+grants, roles, budgets, policies, and by what callers are known.
 
 The facts are a fold kept for speed in the same database as the log; whoever could edit them there would still need an
 operator key. A record whose signature fails is as good as absent, so what it would have allowed is refused.
@@ -16,10 +16,14 @@ import orjson
 from infrafabric.kernel.canonical import dumps, sha256, signed_bytes
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Facts
+from infrafabric.kernel.words.access import Identity
 from infrafabric.kernel.words.entries import (
+    ApiKeyChanged,
     BudgetChanged,
     GrantChanged,
+    IdentityChanged,
     Kind,
+    PasskeyChanged,
     PolicyChanged,
     RoleChanged,
     Signed,
@@ -42,6 +46,9 @@ _MODELS: Mapping[str, tuple[Kind, type[Signed]]] = {
     "role": (Kind.ROLE_CHANGED, RoleChanged),
     "budget": (Kind.BUDGET_CHANGED, BudgetChanged),
     "policy": (Kind.POLICY_CHANGED, PolicyChanged),
+    "api_key": (Kind.API_KEY_CHANGED, ApiKeyChanged),
+    "identity": (Kind.IDENTITY_CHANGED, IdentityChanged),
+    "passkey": (Kind.PASSKEY_CHANGED, PasskeyChanged),
 }
 _REMEMBERED = 4096
 
@@ -171,8 +178,10 @@ def _name(table: str, content: Mapping[str, Any]) -> str:
     match table:
         case "target":
             return str(content["name"])
-        case "talent":
+        case "talent" | "api_key" | "passkey":
             return str(content["id"])
+        case "identity":
+            return Identity.model_validate(content).key
         case "role":
             return Role.model_validate(content).key
         case "budget":

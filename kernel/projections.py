@@ -13,6 +13,7 @@ facts can be made again from the stored bodies. Tables:
 | `idempotency` | `talent key` | action and digest of what was asked |
 | `idempotency` | `#salt:digest` | action; its request was erased, see `BodyErased` |
 | `undone` | action | the action that took it back, is about to, or may have |
+| `api_key`, `identity`, `passkey` | `ApiKey.id`, `Identity.key`, `Passkey.id` | the signed body that last set it |
 | `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
 | `claim` | `tenant topic scope talent` | the number that the talent last claimed there, in which action, and when |
 | `source` | action | the waiting action that it was a second source for; it is none for another |
@@ -63,6 +64,12 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             yield _record("role", body.value.key, body)
         case e.BudgetChanged():
             yield _record("budget", body.value.key, body)
+        case e.ApiKeyChanged():
+            yield _record("api_key", body.value.id, body)
+        case e.IdentityChanged():
+            yield _record("identity", body.value.key, body)
+        case e.PasskeyChanged():
+            yield _record("passkey", body.value.id, body)
         case e.PolicyChanged():
             yield e.Fact("policy", "set", body.as_json())
         case e.StopChanged():
@@ -94,7 +101,18 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             pass
 
 
-def _record(table: str, key: str, body: e.TargetChanged | e.GrantChanged | e.RoleChanged | e.BudgetChanged) -> e.Fact:
+_Record = (
+    e.TargetChanged
+    | e.GrantChanged
+    | e.RoleChanged
+    | e.BudgetChanged
+    | e.ApiKeyChanged
+    | e.IdentityChanged
+    | e.PasskeyChanged
+)
+
+
+def _record(table: str, key: str, body: _Record) -> e.Fact:
     return e.Fact(table, key, body.as_json() if body.change == "set" else None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from infrafabric.kernel.words.access import Assertion
 from infrafabric.kernel.words.attempts import Attempted
 from infrafabric.kernel.words.base import LATER, Word
 from infrafabric.kernel.words.body import Body
@@ -130,11 +131,13 @@ class ApprovalGiven(Body):
     expires: str
     why: str = ""
     key: str = ""
-    """The approver's enrolled public key, base64; "" for a source."""
+    """The approver's enrolled public key, base64; "" for a source and for a passkey."""
     signature: str = ""
-    """Ed25519, base64; "" for a source."""
+    """Ed25519, base64; "" for a source and for a passkey."""
     source: str = ""
     """Action of a second source; "" for a person."""
+    assertion: Annotated[Assertion | None, LATER] = None
+    """Of the approver's passkey, where it was signed with one."""
 
 
 class ApprovalRefused(Body):
@@ -145,8 +148,9 @@ class ApprovalRefused(Body):
     nonce: str
     expires: str
     why: str
-    key: str
-    signature: str
+    key: str = ""
+    signature: str = ""
+    assertion: Annotated[Assertion | None, LATER] = None
 
 
 class ApprovalExpired(Body):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from infrafabric.kernel.words.access import ApiKeyChanged, IdentityChanged, PasskeyChanged
 from infrafabric.kernel.words.actions import (
     ActionCancelled,
     ActionClosed,
@@ -41,6 +42,7 @@ __all__ = [
     "ActionRefused",
     "AdapterLoaded",
     "AdapterUnloaded",
+    "ApiKeyChanged",
     "ApprovalExpired",
     "ApprovalGiven",
     "ApprovalRefused",
@@ -56,11 +58,13 @@ __all__ = [
     "Fact",
     "GrantChanged",
     "GuestRun",
+    "IdentityChanged",
     "KernelStarted",
     "KernelStopped",
     "Kind",
     "LogRekeyed",
     "OriginOpened",
+    "PasskeyChanged",
     "PlanFalsified",
     "PolicyChanged",
     "RoleChanged",
@@ -117,6 +121,9 @@ class Kind(StrEnum):
     PLAN_FALSIFIED = "plan.falsified"
     ACTION_CANCELLED = "action.cancelled"
     LOG_REKEYED = "log.rekeyed"
+    API_KEY_CHANGED = "api_key.changed"
+    IDENTITY_CHANGED = "identity.changed"
+    PASSKEY_CHANGED = "passkey.changed"
 
 
 class KernelStarted(Body):
@@ -355,6 +362,9 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.BODY_ERASED: BodyErased,
     Kind.CLOCK_CONFIRMED: ClockConfirmed,
     Kind.LOG_REKEYED: LogRekeyed,
+    Kind.API_KEY_CHANGED: ApiKeyChanged,
+    Kind.IDENTITY_CHANGED: IdentityChanged,
+    Kind.PASSKEY_CHANGED: PasskeyChanged,
     Kind.COUNTER_FLUSHED: CounterFlushed,
 }
 """The model of each kind that this version writes. Kinds without one are reserved by name."""

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from infrafabric.control.door_settings import MessageSettings, Section, ServeSettings, SloSettings, TelemetrySettings
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = [
@@ -40,10 +41,6 @@ def _whole_path(text: str) -> str:
 ExtensionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 
 AnchorFolder = Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(_whole_path)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ActionSettings(Section):
@@ -181,6 +178,10 @@ class Settings(BaseSettings):
     approvals: ApprovalSettings = ApprovalSettings()
     trust: TrustSettings = TrustSettings()
     witness: WitnessSettings = WitnessSettings()
+    serve: ServeSettings = ServeSettings()
+    messages: MessageSettings = MessageSettings()
+    slo: SloSettings = SloSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     drivers: Mapping[str, Mapping[str, Any]] = {}
     """A table for each driver, such as `[drivers.http]`, given to it as it stands; the driver's page says what it
     takes."""

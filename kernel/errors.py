@@ -59,6 +59,37 @@ class Code(StrEnum):
     FILE_UNREADABLE = _code("FILE_UNREADABLE", 400, "A file that the caller named cannot be read.", "Check the path and its permissions.")
     FILE_UNWRITABLE = _code("FILE_UNWRITABLE", 400, "A file that the caller named cannot be written.", "Check the path and its permissions.")
 
+    # --- the doors
+    ROUTE_UNKNOWN = _code("ROUTE_UNKNOWN", 404, "Nothing is served under that path.", "`/v1/openapi.json` lists what is.")
+    METHOD_UNKNOWN = _code("METHOD_UNKNOWN", 405, "What is served under that path does not take that method.", "Use a method that the Allow header names.")
+    MEDIA_TYPE = _code("MEDIA_TYPE", 415, "The body is of a media type that is not taken there.", "Send application/json, or what `/v1/openapi.json` names.")
+    HEADER_INVALID = _code("HEADER_INVALID", 400, "A header of the request is not of its form.", "Mend the header that the message names.")
+    AUTH_REQUIRED = _code("AUTH_REQUIRED", 401, "The request says not who asks.", "Send an API key (`ifctl key add`), a signed request or a bearer token; for the console, `ifctl console`.")
+    AUTH_INVALID = _code("AUTH_INVALID", 401, "The credentials do not hold, or belong to nobody here.", "Check them against `ifctl key list`; a key whose text is lost is replaced, not found again.")
+    AUTH_EXPIRED = _code("AUTH_EXPIRED", 401, "The credentials held once, and are over.", "Get fresh ones: `ifctl key rotate`, a new token, or a new console link.")
+    SCOPE_MISSING = _code("SCOPE_MISSING", 403, "The credentials are not for that kind of request.", "Use a key with the scope that the message names.")
+    CSRF = _code("CSRF", 403, "A request with a session's cookie did not come from the console's own page.", "Load the console again.")
+    CURSOR_INVALID = _code("CURSOR_INVALID", 400, "The cursor is none that this server gave for that list.", "Begin again without a cursor.")
+    CHANGED_MEANWHILE = _code("CHANGED_MEANWHILE", 412, "What was to be changed is no longer what the caller saw.", "Read it again, and send its present ETag in If-Match.")
+    MATCH_REQUIRED = _code("MATCH_REQUIRED", 428, "What exists is changed only by who has seen its present state.", "Read it, and send its ETag in If-Match.")
+    OPERATOR_AWAY = _code("OPERATOR_AWAY", 403, "This kernel serves without an operator's key, so it cannot sign that change.", "Use ifctl with the operator's passphrase, or set `[serve] administer` in infrafabric.toml.")
+    TLS_REQUIRED = _code("TLS_REQUIRED", 503, "The kernel would listen beyond this machine without TLS.", "Set `[serve] tls_certificate` and `tls_key`, or listen on 127.0.0.1.")
+    PORT_TAKEN = _code("PORT_TAKEN", 503, "The address to listen on cannot be had.", "Choose another port with --port, or end what listens there.")
+    PROVIDER_AWAY = _code("PROVIDER_AWAY", 503, "The OpenID provider's keys cannot be had.", "Check `[serve.oidc]` and that the provider answers.", retryable=True)
+    PASSKEY_INVALID = _code("PASSKEY_INVALID", 422, "What the passkey signed does not hold.", "Try again on the console's own address, with a passkey that is enrolled.")
+    SERVER_UNREACHABLE = _code("SERVER_UNREACHABLE", 503, "The kernel cannot be reached.", "Check the address, and that `ifctl up` runs there.", retryable=True)
+    SERVER_ANSWER = _code("SERVER_ANSWER", 502, "What answered does not answer as a kernel does.", "Check that the address is a kernel's and not a proxy's.")
+
+    # --- messages
+    MESSAGE_INVALID = _code("MESSAGE_INVALID", 422, "The message is no envelope of IF.connect v2.1.", "Mend the member that the message names; docs/messages.md shows an envelope.")
+    MESSAGE_SENDER_UNKNOWN = _code("MESSAGE_SENDER_UNKNOWN", 403, "The sender is no talent with an enrolled key.", "`ifctl talent key` enrols the sender's key.")
+    MESSAGE_KEY = _code("MESSAGE_KEY", 403, "The message is signed by a key that is not the sender's.", "Sign with the enrolled key, or enrol the new one: `ifctl talent key`.")
+    MESSAGE_SIGNATURE = _code("MESSAGE_SIGNATURE", 403, "The message's signature does not hold.", "Sign the RFC 8785 bytes of the envelope without signature.sig; docs/messages.md has the prefix.")
+    MESSAGE_EXPIRED = _code("MESSAGE_EXPIRED", 403, "The message's time to live is over.", "Send a fresh one.")
+    MESSAGE_EARLY = _code("MESSAGE_EARLY", 403, "The message was issued later than now.", "Set the sender's clock; the message says by how much it is ahead.")
+    MESSAGE_REPLAYED = _code("MESSAGE_REPLAYED", 409, "The message's nonce was seen before.", "Nothing to do if it was sent twice; else use a fresh nonce.")
+    MESSAGE_SEQUENCE = _code("MESSAGE_SEQUENCE", 409, "The message's seq is not above the last one admitted of its sender.", "Count seq up from the last admitted; `ifctl message sender` shows it.")
+
     # --- the home and its settings
     HOME_MISSING = _code("HOME_MISSING", 503, "There is no home in that folder.", "`ifctl init` makes one; --home or INFRAFABRIC_HOME names another.")
     HOME_EXISTS = _code("HOME_EXISTS", 409, "The folder holds a home, or other files, already.", "Name an empty folder with --home.")

@@ -108,6 +108,7 @@ class SloSettings(Section):
     decision_s: Annotated[float, Field(gt=0, le=3_600)] = 15.0
     """Seconds to a decision, people included, for the share of `decision_share`."""
     decision_share: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Decisions that come within that time."""
     sandbox_share: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """Guest runs that end without a fault of the sandbox."""
     adapter_share: Annotated[float, Field(gt=0, lt=1)] = 0.99

@@ -28,7 +28,8 @@ def settings_page() -> str:
         "",
         "`infrafabric.toml` in the home. Every key is optional; an unknown key or a bad value stops the kernel with",
         "`IF_ERR_SETTINGS_INVALID`, which names it. No environment variable changes a setting. Lengths of time are in",
-        "seconds, sizes in bytes. *This page is generated from the model; edit `control/settings.py` and `control/door_settings.py` instead.*",
+        "seconds, sizes in bytes. *This page is generated from the models; edit `control/settings.py` and",
+        "`control/door_settings.py` instead.*",
         "",
     ]
     sections: list[tuple[str, type[BaseModel]]] = []

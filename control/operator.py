@@ -1,4 +1,5 @@
-"""What an operator changes, as signed entries: targets, talents, grants, roles, budgets and policies."""
+"""What an operator changes, as signed entries: targets, talents, grants, roles, budgets, policies, and by what callers
+are known."""
 
 from __future__ import annotations
 
@@ -9,10 +10,14 @@ from typing import Literal, TypeVar
 
 from infrafabric.kernel.authority import change_bytes
 from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.access import ApiKey, Identity, Passkey
 from infrafabric.kernel.words.entries import (
+    ApiKeyChanged,
     BudgetChanged,
     GrantChanged,
+    IdentityChanged,
     Kind,
+    PasskeyChanged,
     PolicyChanged,
     RoleChanged,
     Signed,
@@ -73,6 +78,20 @@ class Operator:
         """`files` as a whole are the policies in force from now on. They were checked before."""
         body = PolicyChanged(digest=digest, files=dict(files), why=why, signature="", **self._common)
         return self._signed(Kind.POLICY_CHANGED, body)
+
+    def api_key(self, value: ApiKey, why: str, change: Literal["set", "revoked"] = "set") -> Entry:
+        """`value` as a whole replaces what stood under its id."""
+        body = ApiKeyChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
+        return self._signed(Kind.API_KEY_CHANGED, body)
+
+    def identity(self, value: Identity, why: str, change: Literal["set", "revoked"] = "set") -> Entry:
+        """`value` replaces whom the provider's subject was before."""
+        body = IdentityChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
+        return self._signed(Kind.IDENTITY_CHANGED, body)
+
+    def passkey(self, value: Passkey, why: str, change: Literal["set", "revoked"] = "set") -> Entry:
+        body = PasskeyChanged(tenant=value.tenant, change=change, value=value, why=why, signature="", **self._common)
+        return self._signed(Kind.PASSKEY_CHANGED, body)
 
     @property
     def _common(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ pytest_plugins = (
     "press",
     "sandbox",
     "world",
+    "served",
 )
 
 

@@ -1,0 +1,38 @@
+"""What routes ask for: the service, and a caller whose credentials are for what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from infrafabric.control.api.principal import Principal
+from infrafabric.control.api.service import Service
+from infrafabric.kernel.words.access import AccessScope
+
+__all__ = ["Acting", "Administering", "Approving", "Planning", "Reading", "TheService", "needs", "service_of"]
+
+
+def service_of(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+def needs(scope: AccessScope) -> Callable[[Request], Awaitable[Principal]]:
+    """A dependency: the caller, whose credentials are for `scope`. Raises IF_ERR_AUTH_*, IF_ERR_SCOPE_MISSING."""
+
+    async def caller(request: Request) -> Principal:
+        principal = await service_of(request).door.authenticate(request)
+        principal.require(scope)
+        return principal
+
+    return caller
+
+
+TheService = Annotated[Service, Depends(service_of)]
+Reading = Annotated[Principal, Depends(needs(AccessScope.READ))]
+Planning = Annotated[Principal, Depends(needs(AccessScope.PLAN))]
+Acting = Annotated[Principal, Depends(needs(AccessScope.ACT))]
+Approving = Annotated[Principal, Depends(needs(AccessScope.APPROVE))]
+Administering = Annotated[Principal, Depends(needs(AccessScope.ADMINISTER))]

@@ -1,0 +1,46 @@
+"""Refusals as problem details (RFC 9457), each with its IF_ERR code and what to do about it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from infrafabric.kernel.errors import FabricError
+
+__all__ = ["MEDIA_TYPE", "problem", "problem_of"]
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem_of(error: FabricError, instance: str = "", trace: str = "") -> dict[str, Any]:
+    """Members: `type`, `title`, `status`, `detail`, `code`, `remedy`; where they apply `instance`, `trace` and
+    `retry_after` in seconds."""
+    found: dict[str, Any] = {
+        "type": f"urn:infrafabric:error:{error.code.value}",
+        "title": error.spec.meaning,
+        "status": error.spec.http_status,
+        "detail": error.message,
+        "code": error.code.value,
+        "remedy": error.remedy,
+    }
+    if error.retry_after is not None:
+        found["retry_after"] = error.retry_after
+    if instance:
+        found["instance"] = instance
+    if trace:
+        found["trace"] = trace
+    return found
+
+
+def problem(error: FabricError, request: Request) -> Response:
+    """The answer to a request that was refused."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if error.spec.http_status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="infrafabric"'
+    shape = problem_of(error, request.url.path)
+    return JSONResponse(shape, status_code=error.spec.http_status, headers=headers, media_type=MEDIA_TYPE)

@@ -193,6 +193,8 @@ class Journey:
     """Monotonic seconds at which the ask's deadline passes."""
     deadline: str = ""
     """RFC 3339: the same as a time of day, for the record; "" where none came."""
+    unseen: bool = False
+    """Whether the last look at what settles ended in an error: that the next one fails too is no news of the target."""
     ended: bool = False
     """Whether an ending was handed to the log; there is only one."""
 
@@ -239,7 +241,10 @@ class Journey:
         Raises IF_ERR_BREAKER_OPEN before anything is sent, and what the driver raises, secrets masked.
         """
         try:
-            async with self.parts.breakers.calling(self.capability.manifest.id, call.target, self.ask.trace) as failing:
+            calling = self.parts.breakers.calling(
+                self.capability.manifest.id, call.target, self.ask.trace, known=self.unseen
+            )
+            async with calling as failing:
                 answer = await self.driver.perform(call, self.secrets)
                 if not answer.ok and not answer.conclusive:
                     failing(Code.TARGET_STATUS)

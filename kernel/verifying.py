@@ -76,21 +76,24 @@ async def verify_state(
     signals: Signals | None = None,
 ) -> Verified:
     """Plan again until the plan no longer holds `made`'s changes or `settle_s` is over: at growing intervals, or when
-    the target tells of a change.
+    the target tells of a change. After a look that ended in an error the next is a second off, then two, then four: a
+    target that is restarting is left to it, and its breaker counts the first of them only.
 
     For an undo the intent is the one that is taken back, so its changes must be wanted again instead.
     """
     limits = journey.parts.limits
     deadline = journey.parts.monotonic() + settle_s
     interval = limits.poll_first_s if signals is None else limits.poll_most_s
+    unseen_s = _UNSEEN_S
     undoing = journey.ask.purpose == "undo"
     for run in range(1, limits.read_runs + 1):
         seen: Planned | FabricError
         try:
             seen = await plan(journey)
         except FabricError as unseen:
-            seen = unseen
+            seen, journey.unseen = unseen, True
         else:
+            journey.unseen, unseen_s = False, _UNSEEN_S
             left = _not_undone(made, seen.plan) if undoing else seen.plan
             if not left.changes:
                 # What was asked for is so, whatever a write along the way answered.
@@ -99,15 +102,24 @@ async def verify_state(
         halted = halted_by(journey)
         if halted is not None or journey.parts.monotonic() >= deadline or run == limits.read_runs:
             break
+        left_s = max(0.0, deadline - journey.parts.monotonic())
+        if journey.unseen:
+            await pause(min(unseen_s, left_s), signals, _UNSEEN_S, journey.halt)
+            unseen_s *= 2
+            continue
         # A peer that tells of ever more makes the looks rarer: they have to last until the deadline.
         least = min(limits.poll_first_s * 2 ** min(run // 10, 10), limits.poll_most_s)
-        await pause(min(interval, max(0.0, deadline - journey.parts.monotonic())), signals, least, journey.halt)
+        await pause(min(interval, left_s), signals, least, journey.halt)
         interval = min(interval * 2, limits.poll_most_s)
     if isinstance(seen, FabricError):
         return _unseen(error, seen, unknown)
     if error is None:
         error = halted or _why_not(journey, made, left)
     return Verified(Outcome.FAILED, error, left, seen.run, seen.plan.observed)
+
+
+_UNSEEN_S = 1.0
+"""From a look that ended in an error to the next one; doubled as long as they do."""
 
 
 def _why_not(journey: Journey, made: Plan, left: Plan) -> FabricError:

@@ -9,8 +9,9 @@ IF_ERR_BREAKER_OPEN while it is open, and then lets exactly one through: that on
 | an answer that its protocol does not know | an answer that is too large, a redirect |
 | a no that leaves open what happened (http 5xx) | what the kernel refuses before it calls: addresses, settings |
 
-What is cancelled says nothing of the target and counts as neither. pybreaker counts and knows the states; this module
-brings the clock that is never set, the single probe, and the record.
+What is cancelled says nothing of the target and counts as neither. Nor does a look at what settles that fails like the
+one before it: however long one action waits for a target to come back, it counts once. pybreaker counts and knows the
+states; this module brings the clock that is never set, the single probe, and the record.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ class TargetBreakers:
         self._breakers: dict[tuple[str, str], _Breaker] = {}
 
     @asynccontextmanager
-    async def calling(self, capability: str, target: Target, trace: str) -> AsyncIterator[Failing]:
+    async def calling(
+        self, capability: str, target: Target, trace: str, *, known: bool = False
+    ) -> AsyncIterator[Failing]:
         """Around one driver call. A call that answered and yet failed says so by the function that is given."""
         breaker = self._breaker(capability, target.name)
         turn = breaker.enter()
@@ -98,6 +101,8 @@ class TargetBreakers:
             raise
         finally:
             failed = next((code for code in (ended, *told) if code in FAILURES), None)
+            if known and failed is not None and breaker.state == "closed":
+                failed, answered = None, False
             breaker.leave(turn, failed, answered=answered)
             if answered or failed is not None:
                 await self._note(breaker, target, trace)

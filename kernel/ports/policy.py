@@ -161,11 +161,14 @@ Failing = Callable[[Code], None]
 
 
 class Breakers(Protocol):
-    def calling(self, capability: str, target: Target, trace: str) -> AbstractAsyncContextManager[Failing]:
+    def calling(
+        self, capability: str, target: Target, trace: str, *, known: bool = False
+    ) -> AbstractAsyncContextManager[Failing]:
         """Around one driver call: cuts calls off from a target that keeps failing, and counts how this one ends.
 
-        What is given takes the code of a failure that is not raised. Raises IF_ERR_BREAKER_OPEN with `retry_after`,
-        before anything is sent.
+        What is given takes the code of a failure that is not raised. `known` says that the caller's last call failed
+        and was counted: this one's failure then is not, except where it is the one that tries again. Raises
+        IF_ERR_BREAKER_OPEN with `retry_after`, before anything is sent.
         """
         ...
 

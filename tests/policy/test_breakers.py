@@ -174,6 +174,23 @@ async def test_an_answer_that_leaves_open_what_happened_counts_too(ground: Groun
     assert ground.entries[0].cause == "IF_ERR_TARGET_STATUS"
 
 
+async def test_one_failure_that_is_looked_at_again_and_again_counts_once(ground: Ground) -> None:
+    breakers = ground.breakers()
+    for known in (False, True, True, True, True):
+        with pytest.raises(FabricError):
+            async with breakers.calling(SWITCH, HALL, "trace", known=known):
+                raise FabricError(Code.TARGET_LOST, "restarting")
+    await fail(breakers, 1)
+    assert ground.states == []
+    await fail(breakers, 1)
+    assert ground.states == ["open"], "and it is not forgotten either"
+    ground.pass_s(30)
+    with pytest.raises(FabricError):
+        async with breakers.calling(SWITCH, HALL, "trace", known=True):
+            raise FabricError(Code.TARGET_LOST, "restarting")
+    assert ground.states == ["open", "half_open", "open"], "the one that tries again speaks for all"
+
+
 async def test_a_cancelled_probe_neither_closes_nor_opens_it(ground: Ground) -> None:
     breakers = ground.breakers()
     await fail(breakers, 3)

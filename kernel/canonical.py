@@ -1,7 +1,7 @@
 """Canonical JSON: the one serialization that is hashed and signed (RFC 8785), and the digests made of it.
 
 Values are JSON values. Whole numbers beyond ±(2^53-1), NaN, infinities and lone surrogates are refused. The fast path
-(orjson with sorted keys) is taken only where it provably gives the same bytes: no floats, ASCII keys.
+(orjson with sorted keys) is taken only where it gives the same bytes: ASCII keys, and no floats but plain fractions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _MAX_INT = 2**53 - 1
 
 
 def _is_plain(value: Any, depth: int) -> bool:
-    """Whether orjson and RFC 8785 agree on `value`: no floats, keys in ASCII. Raises on what neither may serialize.
+    """Whether orjson and RFC 8785 agree on `value`: keys in ASCII, and floats that both write without exponent and with
+    a decimal point. Raises on what neither may serialize.
 
     Exact types only: a subclass (an enum, an ordered mapping) may serialize otherwise than it looks.
     """
@@ -45,7 +46,7 @@ def _is_plain(value: Any, depth: int) -> bool:
         # RFC 8785 writes an integral float below 1e21 like an integer, and so it would be read back as one.
         if not math.isfinite(value) or (value.is_integer() and _MAX_INT < abs(value) < 1e21):
             raise FabricError(Code.JSON_INVALID, f"the number {value} is beyond 2^53-1 or not finite")
-        return False
+        return 1e-5 <= abs(value) < 1e15 and not value.is_integer()
     if depth >= MAX_DEPTH:
         raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}")
     plain = True

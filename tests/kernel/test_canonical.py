@@ -32,7 +32,7 @@ def test_bytes_are_those_of_rfc8785(value: Any) -> None:
     assert dumps(value) == rfc8785.dumps(value)
 
 
-@given(st.floats(1e-6, 1e16) | st.floats(-1e16, -1e-6) | st.floats(0, 1))
+@given(st.floats(1e-6, 9e15) | st.floats(-9e15, -1e-6) | st.floats(0, 1))
 def test_fractions_are_written_as_rfc8785_writes_them(number: float) -> None:
     assert dumps({"raw": number}) == rfc8785.dumps({"raw": number})
 

@@ -3,9 +3,9 @@
 An answer counts as long as all of this holds, which is asked when it is given and once more when the action goes on:
 
 - it was given to this very question (nonce, context digest, verdict) and its time is not over;
-- a person's is signed by the key now enrolled for it; the person is of the asker's tenant, has one of the roles that
-  are needed, is let by the policies (action `approve`), is not the asker, and is not owned by the asker. An agent's
-  owner may approve what the agent asks;
+- a person's is signed by the key now enrolled for it, or by a passkey now enrolled for it; the person is of the
+  asker's tenant, has one of the roles that are needed, is let by the policies (action `approve`), is not the asker, and
+  is not owned by the asker. An agent's owner may approve what the agent asks;
 - a second source's (HOLD only) is another action that planned the very same changes with the same capability on the
   same target, lately, for a talent that shares no owner with the asker, and rests on other evidence. What it was
   granted must allow it still, and it is a source once: it answers no second question. Its own plan would not have had
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,10 +25,12 @@ from datetime import UTC, datetime, timedelta
 from infrafabric.kernel.approving import approval_bytes
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Asked, Facts, Sourced
+from infrafabric.kernel.words.access import Assertion, Passkey
 from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
 from infrafabric.kernel.words.plan import Decision, Verdict
 from infrafabric.kernel.words.policy import Needs, Pending
 from infrafabric.kernel.words.things import Talent
+from infrafabric.keys.passkeys import verify_assertion
 from infrafabric.keys.signing import PublicKey
 from infrafabric.policy.roles import held
 
@@ -86,13 +89,15 @@ class PeopleApprovals:
     def check(self, asked: Asked, given: ApprovalGiven, before: Sequence[ApprovalGiven]) -> None:
         """Raise IF_ERR_APPROVAL_INVALID unless `given` counts, beside those given before it."""
         self._check_question(asked, given)
+        if given.source and given.assertion:
+            raise _invalid("it is of a second source and of a passkey at once")
         if given.verdict is not asked.decision.verdict or given.verdict not in (Verdict.HOLD, Verdict.ESCALATE):
             raise _invalid(f"it agrees to {given.verdict.value}, and the question is {asked.decision.verdict.value}")
         if given.source:
             self._check_source(asked, given)
         else:
             person = self._person(asked, given, given.verdict)
-            if asked.talent in self._chain(person.id) or person.key == self._key(asked.talent):
+            if asked.talent in self._chain(person.id) or _signer(given) in self._keys(asked.talent):
                 raise _invalid(f"{person.id} is the asker {asked.talent}, or owned by it")
         self._check_distinct(given, before)
 
@@ -150,16 +155,18 @@ class PeopleApprovals:
             raise _invalid(f"{person.id} is no person")
         if person.tenant != asked.tenant:
             raise _invalid(f"{person.id} is of another tenant")
-        if not person.key or given.key != person.key:
-            raise _invalid(f"it is not signed with the key enrolled for {person.id}")
-        message = approval_bytes(
+        statement = approval_bytes(
             context_digest=asked.context_digest,
             verdict=verdict,
             approver=person.id,
             expires=given.expires,
             nonce=asked.pending.nonce,
         )
-        if not _verify(person.key, message, given.signature):
+        if given.assertion is not None:
+            self._check_passkey(person, given, given.assertion, statement)
+        elif not person.key or given.key != person.key:
+            raise _invalid(f"it is not signed with the key enrolled for {person.id}")
+        elif not _verify(person.key, statement, given.signature):
             raise _invalid(f"the signature of {person.id} does not hold")
         needed = asked.pending.needs.roles
         withdrawing = verdict is Verdict.DENY and person.id == asked.talent
@@ -168,6 +175,28 @@ class PeopleApprovals:
         if not withdrawing and (why := self._forbidden(person, asked)):
             raise _invalid(f"{person.id} may not answer: {why}")
         return person
+
+    def _check_passkey(
+        self, person: Talent, given: ApprovalGiven | ApprovalRefused, assertion: Assertion, statement: bytes
+    ) -> None:
+        """That a passkey now enrolled for the person signed it, and that the answer says truly which."""
+        if given.key or given.signature:
+            raise _invalid("it is signed with a key and with a passkey at once")
+        fact = self._facts.get("passkey", assertion.credential)
+        passkey = Passkey.model_validate(dict(fact)) if fact is not None else None
+        if passkey is None or (passkey.talent, passkey.tenant) != (person.id, person.tenant):
+            raise _invalid(f"it is not signed with a passkey enrolled for {person.id}")
+        if (assertion.public_key, assertion.rp_id) != (passkey.public_key, passkey.rp_id):
+            raise _invalid(f"it names another key than that of the passkey of {person.id}")
+        try:
+            verify_assertion(
+                assertion,
+                public_key=passkey.public_key,
+                rp_id=passkey.rp_id,
+                challenge=hashlib.sha256(statement).digest(),
+            )
+        except FabricError as error:
+            raise _invalid(f"the passkey of {person.id}: {error.message}") from error
 
     def _takes_source(self, asked: Asked) -> bool:
         return asked.decision.verdict is Verdict.HOLD and asked.pending.needs.source
@@ -214,7 +243,7 @@ class PeopleApprovals:
         for other in before:
             if own & self._chain(other.approver):
                 raise _invalid(f"{given.approver} and {other.approver}, who agreed already, count once")
-            if given.key and given.key == other.key:
+            if _signer(given) and _signer(given) == _signer(other):
                 raise _invalid(f"the key of {given.approver} agreed already, as {other.approver}")
 
     def _chain(self, talent: str) -> frozenset[str]:
@@ -236,10 +265,16 @@ class PeopleApprovals:
             return None
         return Talent.model_validate(members)
 
-    def _key(self, talent: str) -> str:
-        """The enrolled key; a space, which no key is, where there is none."""
+    def _keys(self, talent: str) -> frozenset[str]:
+        """The enrolled key and the passkeys' keys."""
         fact = self._facts.get("talent", talent)
-        return str((fact or {}).get("key") or " ")
+        passkeys = (value["public_key"] for _, value in self._facts.scan("passkey") if value["talent"] == talent)
+        return frozenset(key for key in (str((fact or {}).get("key") or ""), *passkeys) if key)
+
+
+def _signer(given: ApprovalGiven) -> str:
+    """The public key by which it is signed, whatever it was called; "" for a source."""
+    return given.assertion.public_key if given.assertion is not None else given.key
 
 
 def _invalid(message: str) -> FabricError:

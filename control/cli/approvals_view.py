@@ -116,7 +116,14 @@ def _summary(approvals: PeopleApprovals, history: History, at: str) -> dict[str,
     needs = asked.pending.needs
     counting = approvals.counting(asked, history.approvals)
     given = [
-        {"by": one.approver, "source": one.source or None, "why": one.why, "key": one.key, "counts": one in counting}
+        {
+            "by": one.approver,
+            "source": one.source or None,
+            "why": one.why,
+            "key": one.key,
+            "passkey": one.assertion.credential if one.assertion is not None else None,
+            "counts": one in counting,
+        }
         for one in history.approvals
     ]
     left = (datetime.fromisoformat(asked.pending.expires) - datetime.now(UTC)).total_seconds()
@@ -225,7 +232,8 @@ def show_question(console: Console, shape: dict[str, Any], history: History, eff
     said("the asker wants", json.dumps(shape["intent"], ensure_ascii=False), WHY_CAP)
     for one in shape["given"]:
         counts_now = "" if one["counts"] else "; counts no longer"
-        how = f"as a second source, {one['source']}" if one["source"] else f"key {one['key']}"
+        signer = f"passkey {one['passkey']}" if one["passkey"] else f"key {one['key']}"
+        how = f"as a second source, {one['source']}" if one["source"] else signer
         line("agreed", f"{one['by']} ({how}{counts_now})")
     line("lacking", visible(shape["missing"], WHY_CAP) or "nothing")
     time_left = "its time is over" if shape["overdue"] else f"{_left(shape['left_s'])} left"

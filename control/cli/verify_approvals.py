@@ -1,11 +1,13 @@
-"""The answers of people in a receipt, checked offline: signed by the keys that they name, to this very question,
-and as many as the question needed.
+"""The answers of people in a receipt, checked offline: signed by the keys or passkeys that they name, to this
+very question, and as many as the question needed.
 
-That a key was a certain person's is on the word of the log: enrolments are entries of their own, not of the action.
+That a key or a passkey was a certain person's is on the word of the log: enrolments are entries of their own, not of
+the action.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
+    from infrafabric.kernel.words.access import Assertion
     from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
 
 __all__ = ["Answers", "answers_in"]
@@ -20,7 +23,9 @@ __all__ = ["Answers", "answers_in"]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """`rows` are `{"by", "answer", "key", "source", "signed"}`; `signed` is None for a source, which nobody signs."""
+    """`rows` are `{"by", "answer", "key", "passkey", "source", "signed"}`. `key` is base64, of a passkey its COSE_Key
+    as base64url; `passkey` is `{"credential", "rp_id", "origin"}` or None; `signed` is None for a source, which nobody
+    signs."""
 
     rows: tuple[dict[str, Any], ...]
     needed: int
@@ -56,11 +61,11 @@ def answers_in(entries: Sequence[tuple[str, Mapping[str, Any] | None]]) -> Answe
                 question = question or (decided if decided.pending is not None else None)
             elif kind == "approval.given":
                 given = ApprovalGiven.model_validate(body)
-                row = {"by": given.approver, "answer": "agreed", "key": given.key, "source": given.source or None}
+                row = {"by": given.approver, "answer": "agreed", "source": given.source or None}
                 problem = problem or _add(rows, row, given, question)
             elif kind == "approval.refused":
                 refused = ApprovalRefused.model_validate(body)
-                row = {"by": refused.approver, "answer": "refused", "key": refused.key, "source": None}
+                row = {"by": refused.approver, "answer": "refused", "source": None}
                 problem = problem or _add(rows, row, refused, question)
     except ValidationError:
         problem = "an entry about the approvals is not of its form"
@@ -75,22 +80,26 @@ def _add(
     rows: list[dict[str, Any]], row: dict[str, Any], answer: ApprovalGiven | ApprovalRefused, question: Any
 ) -> str:
     """Add the row of an answer; what is wrong with it, "" where nothing is."""
-    from infrafabric.control.house import verify_signature
     from infrafabric.kernel.approving import approval_bytes
     from infrafabric.kernel.words.plan import Verdict
 
     verdict = answer.verdict if hasattr(answer, "verdict") else Verdict.DENY
+    statement = approval_bytes(
+        context_digest=answer.context_digest,
+        verdict=verdict,
+        approver=answer.approver,
+        expires=answer.expires,
+        nonce=answer.nonce,
+    )
     signed: bool | None = None
-    if not row["source"]:
-        message = approval_bytes(
-            context_digest=answer.context_digest,
-            verdict=verdict,
-            approver=answer.approver,
-            expires=answer.expires,
-            nonce=answer.nonce,
-        )
-        signed = verify_signature(answer.key, message, answer.signature)
-    rows.append({**row, "signed": signed})
+    passkey: dict[str, str] | None = None
+    if answer.assertion is not None:
+        signed, passkey = _by_passkey(answer.assertion, statement)
+        signed = signed and not row["source"] and not answer.key
+    elif not row["source"]:
+        signed = _by_key(answer.key, statement, answer.signature)
+    key = answer.assertion.public_key if answer.assertion is not None else answer.key
+    rows.append({**row, "key": key, "passkey": passkey, "signed": signed})
     if signed is False:
         return f"the signature of {answer.approver} does not hold"
     if question is None:
@@ -98,3 +107,26 @@ def _add(
     if (answer.nonce, answer.context_digest) != (question.pending.nonce, question.context_digest):
         return f"{answer.approver} answered another question"
     return ""
+
+
+def _by_key(key: str, statement: bytes, signature: str) -> bool:
+    from infrafabric.control.house import verify_signature
+
+    return verify_signature(key, statement, signature)
+
+
+def _by_passkey(assertion: Assertion, statement: bytes) -> tuple[bool, dict[str, str]]:
+    """Whether the passkey that the answer names signed it, and what is known of that passkey."""
+    from infrafabric.keys.passkeys import verify_assertion
+
+    known = {"credential": assertion.credential, "rp_id": assertion.rp_id, "origin": ""}
+    try:
+        known["origin"] = verify_assertion(
+            assertion,
+            public_key=assertion.public_key,
+            rp_id=assertion.rp_id,
+            challenge=hashlib.sha256(statement).digest(),
+        )
+    except FabricError:
+        return False, known
+    return True, known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,7 +125,15 @@ def _show_answers(console: Console, answers: Answers) -> None:
             console.print(f"           {by}, as a second source: {visible(row['source'], 60)}", soft_wrap=True)
         else:
             holds = "its signature holds" if row["signed"] else "ITS SIGNATURE DOES NOT HOLD"
-            console.print(f"           {by}: {holds}, by the key {visible(row['key'], 60)}", soft_wrap=True)
+            console.print(f"           {by}: {holds}, by {_signer(row)}", soft_wrap=True)
+
+
+def _signer(row: Mapping[str, Any]) -> str:
+    passkey = row["passkey"]
+    if passkey is None:
+        return f"the key {visible(row['key'], 60)}"
+    made = f", made at {visible(passkey['origin'], 200)}" if passkey["origin"] else ""
+    return f"the passkey {visible(passkey['credential'], 60)}{made}"
 
 
 def _rekeyed(found: Verified) -> dict[str, str] | None:

@@ -91,6 +91,9 @@ class Assertion(Word):
     authenticator_data: Base64Url
     client_data: Base64Url
     signature: Base64Url
+    public_key: Annotated[Base64Url | Literal[""], LATER] = ""
+    """As the credential was enrolled, and what else it takes to verify it without the home."""
+    rp_id: Annotated[str, LATER] = ""
 
 
 class ApiKeyChanged(Signed):

@@ -16,6 +16,9 @@ facts can be made again from the stored bodies. Tables:
 | `api_key`, `identity`, `passkey` | `ApiKey.id`, `Identity.key`, `Passkey.id` | the signed body that last set it |
 | `role`, `budget`, `policy` | `Role.key`, `Budget.key`, `set` | the signed body that last set it |
 | `claim` | `tenant topic scope talent` | the number that the talent last claimed there, in which action, and when |
+| `claim` | the same | the same with `action` "", where it was said in a message |
+| `sender` | talent | the `seq` of its last admitted message, when, and that message's id |
+| `nonce` | `talent seq` | a nonce of the sender that may not come again, and until when |
 | `source` | action | the waiting action that it was a second source for; it is none for another |
 | `pending` | action | present while it waits for people: its question, asker, target and digests |
 | `spent` | `day action` | what it reserved on that day (UTC), then what it spent of it, and whose that is |
@@ -39,7 +42,7 @@ from infrafabric.kernel.words import entries as e
 from infrafabric.kernel.words.plan import Outcome
 from infrafabric.kernel.words.policy import Spending
 
-__all__ = ["ERASED_KEY", "ask_digest", "project"]
+__all__ = ["ERASED_KEY", "ask_digest", "nonce_key", "project"]
 
 ERASED_KEY = "#"
 """Begins the keys of `idempotency` whose request was erased. No talent's id begins so."""
@@ -88,6 +91,8 @@ def project(entry: Entry, index: int, at: str) -> Iterable[e.Fact]:
             yield e.Fact("adapter", body.capability, {"version": body.version, "adapter": body.adapter, "at": at})
         case e.AdapterUnloaded():
             yield e.Fact("adapter", body.capability, None)
+        case e.MessageAdmitted():
+            yield from _message(body, at)
         case e.BodyErased():
             if body.undone:
                 yield e.Fact("undone", body.undone, {"action": body.action})
@@ -114,6 +119,21 @@ _Record = (
 
 def _record(table: str, key: str, body: _Record) -> e.Fact:
     return e.Fact(table, key, body.as_json() if body.change == "set" else None)
+
+
+def nonce_key(sender: str, seq: int) -> str:
+    """The key of a nonce among the facts: a sender's stand in the order of its messages."""
+    return f"{sender} {seq:016d}"
+
+
+def _message(body: e.MessageAdmitted, at: str) -> Iterator[e.Fact]:
+    yield e.Fact("sender", body.talent, {"seq": body.seq, "at": at, "id": body.id})
+    yield e.Fact("nonce", nonce_key(body.talent, body.seq), {"nonce": body.nonce, "until": body.until})
+    for key in body.dropped:
+        if key.startswith(f"{body.talent} "):
+            yield e.Fact("nonce", key, None)
+    if body.claim_topic:
+        yield e.Fact("claim", f"{body.claim_topic}{body.talent}", {"value": body.claim_value, "action": "", "at": at})
 
 
 def _action(entry: Entry, index: int, at: str) -> Iterator[e.Fact]:

@@ -17,7 +17,7 @@ from infrafabric.witness.store import Erasure, Reader
 __all__ = ["Protected", "hidden", "plan_erasure", "protected"]
 
 _KEPT = frozenset({Kind.BODY_ERASED, Kind.ORIGIN_OPENED, Kind.CLOCK_CONFIRMED, Kind.LOG_REKEYED})
-_LIMITS = frozenset({"budget", "stop"})
+_LIMITS = frozenset({"budget", "stop", "sender", "nonce"})
 """Tables of facts that forbid something: without them more would be allowed."""
 _ENDS = frozenset({Kind.ACTION_CLOSED, Kind.ACTION_REFUSED})
 
@@ -62,8 +62,8 @@ def plan_erasure(reader: Reader, project: Project, index: int) -> Erasure:
     set again by the account of the erasure; see `protected`.
 
     Raises IF_ERR_ENTRY_UNKNOWN, IF_ERR_BODY_ERASED (already), IF_ERR_ERASE_REFUSED (the action is open and its recovery
-    would need the body, or the entry accounts for an erasure, an origin or the clock, or a budget or a stop that holds
-    rests on it).
+    would need the body, or the entry accounts for an erasure, an origin or the clock, or a budget, a stop, a sender's
+    last number or a remembered nonce rests on it).
     """
     row = reader.row(index)
     if row is None:

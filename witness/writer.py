@@ -44,6 +44,9 @@ class Proven(NamedTuple):
     proof: tuple[bytes, ...]
     checkpoint: str
     """The signed note that the proof leads to."""
+    salt: bytes
+    """With `body` it opens the leaf's commitment."""
+    body: bytes
 
 
 _new_tuple = tuple.__new__
@@ -181,8 +184,8 @@ class Writer:
             if submission.prove:
                 outcomes[id(submission)] = tuple(
                     [
-                        _new_tuple(Proven, (index, at, size, rows[index - before].leaf, inclusion(index), note))
-                        for index in range(number, after)
+                        _new_tuple(Proven, (index, at, size, row.leaf, inclusion(index), note, row.salt, row.body))
+                        for index, row in enumerate(rows[number - before : after - before], number)
                     ]
                 )
             else:

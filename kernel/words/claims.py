@@ -16,7 +16,10 @@ from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.words.base import Word
 from infrafabric.kernel.words.names import Digest
 
-__all__ = ["CONFLICT", "Claim", "ClaimHazard", "Confidence", "Evidence", "SourceDiversity"]
+__all__ = [
+    "CONFLICT", "Claim", "ClaimHazard", "ClaimId", "Confidence", "Evidence", "Number", "ScopeOf", "Share",
+    "SourceDiversity",
+]  # fmt: skip
 
 CONFLICT = "conflict>20%"
 """The hazard of claims that contradict each other; the one hazard that is no plain name."""
@@ -46,6 +49,8 @@ def _small(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value
 
 
+ClaimId = Text
+ScopeOf = Annotated[Mapping[str, Any], AfterValidator(_small)]
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Share = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=1)]
 
@@ -76,13 +81,13 @@ class Confidence(Word):
 class Claim(Word):
     """What a talent bases an ask on."""
 
-    claim_id: Text
+    claim_id: ClaimId
     confidence: Confidence
     topic_hash: Digest | None = None
     """Of what is it a claim about; claims on one topic are compared."""
     value: Number | None = None
     """The number that is claimed, where it is one."""
-    scope: Annotated[Mapping[str, Any], AfterValidator(_small)] = {}
+    scope: ScopeOf = {}
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=64)] = ()
     source_diversity: SourceDiversity = SourceDiversity()
     hazards: Annotated[tuple[ClaimHazard, ...], Field(max_length=32)] = ()

@@ -30,6 +30,7 @@ from infrafabric.kernel.words.actions import (
 )
 from infrafabric.kernel.words.base import LATER
 from infrafabric.kernel.words.body import Body, Fact, Signed
+from infrafabric.kernel.words.messages import MessageAdmitted, MessageRefused
 from infrafabric.kernel.words.policy import Budget, Role
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
@@ -63,6 +64,8 @@ __all__ = [
     "KernelStopped",
     "Kind",
     "LogRekeyed",
+    "MessageAdmitted",
+    "MessageRefused",
     "OriginOpened",
     "PasskeyChanged",
     "PlanFalsified",
@@ -365,6 +368,8 @@ BODIES: Mapping[Kind, type[Body]] = {
     Kind.API_KEY_CHANGED: ApiKeyChanged,
     Kind.IDENTITY_CHANGED: IdentityChanged,
     Kind.PASSKEY_CHANGED: PasskeyChanged,
+    Kind.MESSAGE_ADMITTED: MessageAdmitted,
+    Kind.MESSAGE_REFUSED: MessageRefused,
     Kind.COUNTER_FLUSHED: CounterFlushed,
 }
 """The model of each kind that this version writes. Kinds without one are reserved by name."""

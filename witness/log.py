@@ -26,13 +26,15 @@ from infrafabric.witness.operated import OperatedLog
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.standing import check_standing
 from infrafabric.witness.startup import Start, examine
-from infrafabric.witness.store import Store
+from infrafabric.witness.store import Row, Store
 from infrafabric.witness.submission import Submission, batches
 from infrafabric.witness.writer import Outcome, Proven, Writer
 
 __all__ = ["WitnessLog"]
 
 T = TypeVar("T")
+FOLLOWED = 256
+"""Entries that a follower is given at a time, at most."""
 _Waiting = tuple[Submission, "asyncio.Future[tuple[Appended, ...] | tuple[Proven, ...]]"]
 
 
@@ -154,6 +156,11 @@ class WitnessLog(OperatedLog):
     @property
     def size(self) -> int:
         return 0 if self._head is None else self._head.size
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of entries that were handed over and are not durable yet."""
+        return self._pending_bytes
 
     @property
     def signing(self) -> tuple[Verifier, ...]:
@@ -313,6 +320,23 @@ class WitnessLog(OperatedLog):
             position += 1
             if entry is not None:
                 yield position - 1, entry
+
+    async def follow(self, first: int | None = None) -> AsyncIterator[Sequence[Row]]:
+        """Rows from index `first` on (None: from now on), in order, as many at a time as became durable together; ends
+        with the log. Erased ones are among them. Who hands a row on checks it before: `check_row`, `span`."""
+        position = self.size if first is None else first
+        while not self._closed:
+            grown = self._grown
+            if position >= self.size:
+                await grown.wait()
+                continue
+            stop = min(self.size, position + FOLLOWED)
+            rows = self._guarded(lambda at=position, stop=stop: list(self._reader.rows(at, stop)))  # type: ignore[misc]
+            if not rows or rows[0].number != position or rows[-1].number != position + len(rows) - 1:
+                raise FabricError(Code.LOG_DAMAGED, f"an entry from {position} on is missing")
+            position += len(rows)
+            yield rows
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Write what was handed over, stop the writer, close store and slots."""

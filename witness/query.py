@@ -31,13 +31,14 @@ class Found:
 def find(reader: Reader, query: Query, size: int, check: Callable[[Row], object]) -> Sequence[Found]:
     """Entries below `size` that fit, each after `check` has passed it. Raises IF_ERR_LOG_DAMAGED.
 
-    Times rise along the log, so `since` is found by bisection.
+    Times rise along the log, so `since` and `until` are found by bisection.
     """
     first = 0 if query.since is None else _first_since(reader, query.since, size)
+    stop = size if query.before is None else min(size, query.before)
+    if query.until is not None:
+        stop = min(stop, _first_since(reader, query.until + 1, size))
     found = []
-    for row in reader.find(query, first):
-        if row.number >= size:
-            continue
+    for row in reader.find(query, first, stop):
         check(row)
         leaf = Leaf.parse(row.leaf)
         body = None if row.body is None else orjson.loads(row.body)

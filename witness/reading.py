@@ -164,6 +164,21 @@ class LogReading:
         self._prove(row, head)
         return Stored(row.number, row.leaf, row.body, row.salt)
 
+    def span(self, start: int, stop: int) -> Sequence[Row]:
+        """The entries from index `start` to `stop`, as far as the log reaches, in order; each checked against the
+        signed root. Raises IF_ERR_LOG_DAMAGED."""
+        head = self.head
+        rows = self._guarded(lambda: list(self._reader.rows(max(0, start), min(stop, head.size))))
+        if len(rows) != max(0, min(stop, head.size) - max(0, start)):
+            raise FabricError(Code.LOG_DAMAGED, f"an entry from {start} on is missing")
+        for row in rows:
+            self._prove(row, head)
+        return rows
+
+    def apart(self) -> LogReading:
+        """The same log for another thread, which reads what is committed by then. The caller closes it."""
+        return LogReading(self._readers, *self._publics, development=self._development, limits=self._limits)
+
     def entries(self, action: str) -> Sequence[tuple[int, Kind, Mapping[str, Any] | None]]:
         """Index, kind and body (None: erased) of an action's entries, in order. Raises IF_ERR_LOG_DAMAGED."""
         head = self.head

@@ -119,9 +119,10 @@ class SqliteReader:
             ).fetchall()
         return [Row(*row) for row in found]
 
-    def find(self, query: Query, first: int) -> Sequence[Row]:
+    def find(self, query: Query, first: int, stop: int | None = None) -> Sequence[Row]:
         terms = ["i>=?", "i<?"]
         values: list[str | int] = []
+        last = _END if stop is None else stop
         for name, value in query.words:
             terms.append(f"{name}=?")
             values.append(value)
@@ -130,32 +131,37 @@ class SqliteReader:
         if query.talent is not None:
             terms.append("(talent=? OR actor=?)")
             values += [query.talent, query.talent]
+        if query.kinds:
+            terms.append(f"kind IN ({','.join('?' * len(query.kinds))})")
+            values += query.kinds
         statement = f"SELECT * FROM entry WHERE {' AND '.join(terms)} ORDER BY i DESC LIMIT ?"  # noqa: S608 - fixed text
         found: list[Row] = []
         with _damage():
-            for start, stop in self._where(query, first):
-                found += (
-                    Row(*row) for row in self._db.execute(statement, (start, stop, *values, query.limit - len(found)))
-                )
+            for start, end in self._where(query, first, last):
+                wanted = (start, min(end, last), *values, query.limit - len(found))
+                found += (Row(*row) for row in self._db.execute(statement, wanted))
                 if len(found) >= query.limit:
                     break
         return found
 
-    def _where(self, query: Query, first: int) -> Iterator[tuple[int, int]]:
+    def _where(self, query: Query, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The ranges of entries that may hold what is wanted, newest first."""
-        if query.action or (query.trace is None and query.kind is None):
+        if query.action or (query.trace is None and query.kind is None and not query.kinds):
             yield first, _END
             return
         (blocks,) = self._db.execute("SELECT coalesce(max(n) + 1, 0) FROM block").fetchone()
         yield max(first, blocks << BLOCK_BITS), _END
-        terms = ["n>=?"]
-        values: list[int | str | bytes] = [first >> BLOCK_BITS]
+        terms = ["n>=?", "n<=?"]
+        values: list[int | str | bytes] = [first >> BLOCK_BITS, last >> BLOCK_BITS]
         if query.trace:
             terms.append("instr(traces, ?)")
             values.append(trace_mark(query.trace))
         if query.kind is not None:
             terms.append("instr(kinds, ?)")
             values.append(f",{query.kind},")
+        if query.kinds:
+            terms.append("(" + " OR ".join(["instr(kinds, ?)"] * len(query.kinds)) + ")")
+            values += [f",{kind}," for kind in query.kinds]
         candidates = self._db.execute(
             f"SELECT n FROM block WHERE {' AND '.join(terms)} ORDER BY n DESC",  # noqa: S608 - fixed text
             values,

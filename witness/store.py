@@ -113,6 +113,12 @@ class Query:
     since: int | None = None
     """Unix milliseconds."""
     limit: int = 100
+    kinds: tuple[str, ...] = ()
+    """Any of these; empty: whatever `kind` says."""
+    before: int | None = None
+    """Entries below this index alone: where a former page ended."""
+    until: int | None = None
+    """Unix milliseconds: what came later is left out."""
     words: tuple[tuple[str, str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,8 +156,9 @@ class Reader(Protocol):
         """In order of index."""
         ...
 
-    def find(self, query: Query, first: int) -> Sequence[Row]:
-        """Rows from index `first` on that fit all but `query.since`, newest first, at most `query.limit`."""
+    def find(self, query: Query, first: int, stop: int | None = None) -> Sequence[Row]:
+        """Rows from index `first` on, below `stop` where one is given, that fit all but the query's times, newest
+        first, at most `query.limit`."""
         ...
 
     def sequence(self, actor: str) -> int:

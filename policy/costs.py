@@ -49,8 +49,9 @@ class Costs:
         return {name: (2 * amount + self.decisions) // (2 * self.decisions) for name, amount in self.money.items()}
 
 
-def sum_costs(facts: Facts, by: By, since: date, until: date) -> Sequence[Costs]:
-    """The sums of the days `since` to `until` (UTC, both counted), by group in order of its name.
+def sum_costs(facts: Facts, by: By, since: date, until: date, tenant: str | None = None) -> Sequence[Costs]:
+    """The sums of the days `since` to `until` (UTC, both counted), by group in order of its name; of one tenant alone
+    where it is named.
 
     Spending counts on the day on which it was set aside, as it does in budgets.
     """
@@ -62,10 +63,12 @@ def sum_costs(facts: Facts, by: By, since: date, until: date) -> Sequence[Costs]
 
     for month in _months(since, until):
         for spent in spent_rows(facts, month):
+            if tenant not in (None, spent.whose.tenant):
+                continue
             if first <= spent.day <= last and (spent.requests or not spent.settled):
                 group(_group(by, spent.day, {**spent.whose._asdict(), "target": spent.target})).add(spent)
         for key, value in facts.scan("decided", f"{month}-"):
-            if first <= key[:10] <= last:
+            if first <= key[:10] <= last and tenant in (None, value["tenant"]):
                 group(_group(by, key[:10], value)).decisions += 1
     return [groups[name] for name in sorted(groups)]
 

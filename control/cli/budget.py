@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -78,18 +78,21 @@ def set_(
     An action is refused when it would take more than is left, before anything is written. One that costs nothing of the
     unit is not held by it.
     """
+    from infrafabric.control.records.budgets import amount_of, budget_json, budget_of, decimal_amount
+
     reason = shell.why(why)
 
     async def work(house: House) -> tuple[Budget, int | None]:
-        value = _budget(house, shell, subject, unit, currency, per, tenant, _amount(unit, limit))
+        note = _noted(shell)
+        value = budget_of(house, subject, unit, currency, per, tenant, amount_of(unit, limit), note)
         before = house.authority.get("budget", value.key)
         await house.record(house.operator(shell.trace).budget(value, reason))
         return value, None if before is None else int(before["limit"])
 
     value, before = operating(shell, work)
-    change: dict[str, Any] = {"budget": _json(value), "change": "set"}
+    change: dict[str, Any] = {"budget": budget_json(value), "change": "set"}
     if before is not None:
-        change["before"] = _decimal(value, before)
+        change["before"] = decimal_amount(value, before)
 
     def render(console: Console) -> None:
         was = f" (it was {_shown(value, before)})" if before is not None else ""
@@ -116,10 +119,12 @@ def remove(
     why: str | None,
 ) -> None:
     """Remove a budget: nothing limits its subject in this unit and period any more, but its other budgets."""
+    from infrafabric.control.records.budgets import budget_of
+
     reason = shell.why(why)
 
     async def work(house: House) -> Budget:
-        value = _budget(house, shell, subject, unit, currency, per, tenant, 0)
+        value = budget_of(house, subject, unit, currency, per, tenant, 0, _noted(shell))
         if house.reading.facts.get("budget", value.key) is None:
             raise FabricError(Code.BUDGET_UNKNOWN, f"there is no budget {value.key}")
         await house.record(house.operator(shell.trace).budget(value, reason, "removed"))
@@ -141,20 +146,18 @@ def show(shell: Shell) -> None:
     spent less.
     """
 
-    def find(house: House) -> tuple[list[Standing], list[str]]:
-        from infrafabric.policy.budgets import Ledger
+    from infrafabric.control.records.budgets import standing_json, standings
 
-        ledger = Ledger(house.reading.facts, house.authority, clock=house.clock)
-        return ledger.standings(), ledger.doubted()
-
-    standings, doubted = look(shell, find)
-    shape = {"budgets": [_standing_json(one) for one in standings], "doubted": doubted}
-    shell.result(shape, lambda console: _render(console, standings, doubted))
+    found, doubted = look(shell, standings)
+    shape = {"budgets": [standing_json(one) for one in found], "doubted": doubted}
+    shell.result(shape, lambda console: _render(console, found, doubted))
 
 
 def _render(console: Console, standings: Sequence[Standing], doubted: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
+
+    from infrafabric.control.records.budgets import decimal_amount
 
     table = Table("budget", "limit", "used", "set aside", "left", "taken", "begins anew")
     for one in standings:
@@ -165,7 +168,7 @@ def _render(console: Console, standings: Sequence[Standing], doubted: Sequence[s
         table.add_row(
             Text(f"{visible(_short(value.subject))}{tenant}"),
             f"{_shown(value, value.limit)} a {value.period}",
-            *(str(_decimal(value, amount)) for amount in (one.used, one.reserved, one.left)),
+            *(str(decimal_amount(value, amount)) for amount in (one.used, one.reserved, one.left)),
             Text.assemble(("#" * full, colour), "." * (_BAR - full), f" {one.percent} %"),
             one.resets_at.strftime("%Y-%m-%d %H:%MZ"),
         )
@@ -175,108 +178,16 @@ def _render(console: Console, standings: Sequence[Standing], doubted: Sequence[s
         console.print("  no present operator signed it: set it again, or remove it")
 
 
+def _noted(shell: Shell) -> Callable[[str], None]:
+    return lambda text: shell.say(f"note: {text}")
+
+
 def _short(subject: str) -> str:
     kind, _, name = subject.partition(":")
     return f"{kind} {name.removeprefix('if://').removeprefix('capability/')}"
-
-
-def _budget(
-    house: House,
-    shell: Shell,
-    subject: str,
-    unit: str,
-    currency: str | None,
-    per: Literal["day", "month"],
-    tenant: str | None,
-    limit: int,
-) -> Budget:
-    """Raises IF_ERR_USAGE, IF_ERR_NAME_INVALID, IF_ERR_TALENT_UNKNOWN."""
-    from pydantic import ValidationError
-
-    from infrafabric.kernel.words.policy import Budget, Unit
-
-    kind, _, name = subject.partition(":")
-    if currency is not None and unit != "money":
-        raise FabricError(Code.USAGE, f"--currency belongs to money, not to {unit}")
-    if tenant is not None and kind != "capability":
-        raise FabricError(Code.USAGE, f"--tenant belongs to a capability's budget, not to that of a {kind[:40]}")
-    full, whose = _subject(house, shell, kind, name, tenant or "default")
-    money = (currency or "USD").upper() if unit == "money" else ""
-    try:
-        return Budget(subject=full, unit=Unit(unit), currency=money, period=per, limit=limit, tenant=whose)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FabricError(Code.NAME_INVALID, f"{where}: {first['msg']}") from None
-
-
-def _subject(house: House, shell: Shell, kind: str, name: str, tenant: str) -> tuple[str, str]:
-    """The subject in full, and its tenant."""
-    from infrafabric.kernel.words.names import capability_id
-
-    match kind:
-        case "talent" if name:
-            talent = house.talent_named(name)
-            found = house.authority.get("talent", talent)
-            if found is None:
-                raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {talent}")
-            return f"talent:{talent}", str(found["tenant"])
-        case "capability" if name:
-            capability = capability_id(name)
-            if all(manifest.id != capability for manifest in house.manifests()):
-                shell.say(f"note: no installed adapter offers {capability} yet")
-            return f"capability:{capability}", tenant
-        case "tenant" if name:
-            if all(value["tenant"] != name for _, value in house.authority.scan("talent")):
-                shell.say(f"note: no talent belongs to the tenant {visible(name)} yet")
-            return f"tenant:{name}", name
-    given = f"{kind}:{name}" if name else kind
-    raise FabricError(
-        Code.USAGE,
-        f"--subject {given[:80]!r} names nothing that spends",
-        remedy="Give talent:NAME, capability:NAME or tenant:NAME.",
-    )
-
-
-def _amount(unit: str, text: str) -> int:
-    """Raises IF_ERR_USAGE."""
-    from infrafabric.policy.amounts import money_of
-
-    if unit == "money":
-        amount = money_of(text)
-        if amount is None or amount > 2**53 - 1:
-            message = f"--limit {text[:40]!r} is no amount of money such as 25.00, with up to six decimals"
-            raise FabricError(Code.USAGE, message)
-        return amount
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise FabricError(Code.USAGE, f"--limit {text[:40]!r} is no number of {unit}, such as 1000")
-    return int(text)
-
-
-def _decimal(value: Budget, amount: int) -> str | int:
-    from infrafabric.kernel.words.policy import Unit
-    from infrafabric.policy.amounts import decimal_of
-
-    return decimal_of(amount) if value.unit is Unit.MONEY else amount
 
 
 def _shown(value: Budget, amount: int) -> str:
     from infrafabric.policy.amounts import shown
 
     return shown(amount, value.unit, value.currency)
-
-
-def _json(value: Budget) -> dict[str, Any]:
-    """The budget with its limit as people write it: money as a decimal string, all else as a number."""
-    return {**value.as_json(), "key": value.key, "limit": _decimal(value, value.limit)}
-
-
-def _standing_json(one: Standing) -> dict[str, Any]:
-    value = one.budget
-    amounts = {"used": one.used, "reserved": one.reserved, "left": one.left}
-    return {
-        **_json(value),
-        **{name: _decimal(value, amount) for name, amount in amounts.items()},
-        "percent": one.percent,
-        "resets_at": one.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +10,6 @@ from infrafabric.control.cli.frame import changing, command
 from infrafabric.control.cli.opening import look, operating
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
-from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,8 +40,10 @@ def set_(shell: Shell, name: str, includes: tuple[str, ...], tenant: str, why: s
 
     A talent has a role by `ifctl talent add --role` or `talent set --role`, defined or not; policies say what it may.
     """
+    from infrafabric.control.records.roles import role_of
+
     reason = shell.why(why)
-    value = _role(name=name, tenant=tenant, includes=tuple(dict.fromkeys(includes)))
+    value = role_of(name=name, tenant=tenant, includes=tuple(dict.fromkeys(includes)))
 
     async def work(house: House) -> list[str]:
         from infrafabric.policy.roles import held
@@ -62,7 +63,9 @@ def set_(shell: Shell, name: str, includes: tuple[str, ...], tenant: str, why: s
 @click.option("--tenant", metavar="TENANT", help="Only those of this tenant.")
 def list_(shell: Shell, tenant: str | None) -> None:
     """List the roles that were defined or that a talent has, with all that they include and who has them."""
-    rows = look(shell, lambda house: _rows(house, tenant))
+    from infrafabric.control.records.roles import known_roles
+
+    rows = look(shell, lambda house: known_roles(house, tenant))
 
     def render(console: Console) -> None:
         from rich.table import Table
@@ -92,16 +95,13 @@ def list_(shell: Shell, tenant: str | None) -> None:
 @changing
 def remove(shell: Shell, name: str, tenant: str, why: str | None) -> None:
     """Forget a role's definition: it includes no other from then on. Talents that have it keep it."""
+    from infrafabric.control.records.roles import defined_role, role_of
+
     reason = shell.why(why)
-    asked = _role(name=name, tenant=tenant)
+    asked = role_of(name=name, tenant=tenant)
 
     async def work(house: House) -> Role:
-        from infrafabric.kernel.words.policy import Role
-
-        value = house.authority.get("role", asked.key)
-        if value is None:
-            raise FabricError(Code.NAME_INVALID, f"no role {asked.name} is defined in the tenant {asked.tenant}")
-        found = Role.model_validate(value)
+        found = defined_role(house, asked)
         await house.record(house.operator(shell.trace).role(found, reason, "removed"))
         return found
 
@@ -109,42 +109,3 @@ def remove(shell: Shell, name: str, tenant: str, why: str | None) -> None:
     shell.result(
         {"role": value.as_json(), "change": "removed"}, lambda console: console.print(f"role {value.name} removed")
     )
-
-
-def _rows(house: House, tenant: str | None) -> list[dict[str, Any]]:
-    from infrafabric.policy.roles import held
-
-    defined = {(value["tenant"], value["name"]): value for _, value in house.authority.scan("role")}
-    holders: dict[tuple[str, str], list[str]] = {}
-    for who, value in house.authority.scan("talent"):
-        for name in value.get("roles", ()) if not value["revoked"] else ():
-            holders.setdefault((value["tenant"], name), []).append(who)
-    rows = []
-    for place, name in sorted({*defined, *holders}):
-        if tenant not in (None, place):
-            continue
-        found = defined.get((place, name))
-        rows.append(
-            {
-                "name": name,
-                "tenant": place,
-                "defined": found is not None,
-                "includes": list(found["includes"]) if found is not None else [],
-                "holds": sorted(held([name], house.authority, place) - {name}),
-                "talents": holders.get((place, name), []),
-            }
-        )
-    return rows
-
-
-def _role(**members: Any) -> Role:
-    from pydantic import ValidationError
-
-    from infrafabric.kernel.words.policy import Role
-
-    try:
-        return Role(**members)
-    except ValidationError as error:
-        member = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
-        what = "a tenant" if member == "tenant" else "a role"
-        raise FabricError(Code.NAME_INVALID, f"{what} is lower-case letters, digits and -") from None

@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from infrafabric.control.house import House
-    from infrafabric.kernel.words.things import Target
-    from infrafabric.keys.vault_content import Kept, Use
 
 __all__ = ["secret"]
 
 _LENGTH = re.compile(r"([0-9]{1,6})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-LONGEST_OVERLAP_S = 90 * 86_400
 
 
 @click.group("secret")
@@ -38,6 +35,8 @@ def secret() -> None:
 
 
 def _overlap(_: click.Context, option: click.Parameter, text: str) -> int:
+    from infrafabric.control.records.kept_secrets import LONGEST_OVERLAP_S
+
     found = _LENGTH.fullmatch(text)
     seconds = int(found[1]) * _UNIT_S[found[2]] if found else -1
     if not 0 <= seconds <= LONGEST_OVERLAP_S:
@@ -69,9 +68,11 @@ def set_(
     --tenant a new secret may be used for every target that an operator lets refer to it, and an earlier one of that
     name by those that could before. Its former values end at once: `secret rotate` keeps them for a while.
     """
+    from infrafabric.control.records.kept_secrets import check_name, use_of
+
     reason = shell.why(why)
-    _check_name(name)
-    use = _use(targets, tenant) if targets or tenant else None
+    check_name(name)
+    use = use_of(targets, tenant) if targets or tenant else None
     value = given_value(shell, from_file, from_env)
     extra: dict[str, Any] = {} if use is None else {"targets": use.targets, "of_tenant": use.tenant}
 
@@ -102,8 +103,10 @@ def rotate(
     it by itself: a refused secret tried again and again locks accounts. After that it is destroyed when the home is
     next opened to change or act.
     """
+    from infrafabric.control.records.kept_secrets import check_name
+
     reason = shell.why(why)
-    _check_name(name)
+    check_name(name)
     if back:
         if from_file is not None or from_env is not None:
             stop("--back takes no new value")
@@ -127,11 +130,13 @@ def rotate(
 @changing
 def allow(shell: Shell, name: str, targets: tuple[str, ...], tenant: str, anything: bool, why: str | None) -> None:
     """Say which targets may use NAME; others that refer to it are refused from then on."""
+    from infrafabric.control.records.kept_secrets import check_name, use_of
+
     reason = shell.why(why)
-    _check_name(name)
+    check_name(name)
     if anything == bool(targets or tenant):
         stop("name targets with --for, or a --tenant, or else say --any")
-    use = _use(targets, tenant)
+    use = use_of(targets, tenant)
 
     def alter(house: House) -> None:
         house.vault.allow(name, use)
@@ -147,9 +152,10 @@ def list_(shell: Shell) -> None:
     No command shows a value.
     """
 
+    from infrafabric.control.records.kept_secrets import known_secrets
+
     async def work(house: House) -> dict[str, dict[str, Any]]:
-        referring = _referring(house)
-        return {name: _shape(kept, referring.get(name, [])) for name, kept in house.vault.all_kept().items()}
+        return known_secrets(house)
 
     rows = operating(shell, work)
 
@@ -174,110 +180,31 @@ def list_(shell: Shell) -> None:
 @changing
 def remove(shell: Shell, name: str, why: str | None) -> None:
     """Forget a secret and its former values. What refers to it is refused from then on."""
+    from infrafabric.control.records.kept_secrets import check_name
+
     reason = shell.why(why)
-    _check_name(name)
+    check_name(name)
     _change(shell, name, "removed", reason, lambda house: house.vault.remove(name), known=True)
-
-
-def _check_name(name: str) -> None:
-    from infrafabric.keys.vault import NAME
-
-    if "=" in name:
-        raise FabricError(Code.NAME_INVALID, "a secret's name holds no `=`; its value is never given as an argument")
-    if NAME.fullmatch(name) is None:
-        raise FabricError(Code.NAME_INVALID, f"{visible(name, 80)!r} is no secret's name; one looks like HA_TOKEN")
-
-
-def _use(targets: tuple[str, ...], tenant: str) -> Use:
-    from infrafabric.kernel.words.names import TARGET, TENANT
-    from infrafabric.keys.vault_content import Use
-
-    for target in targets:
-        if TARGET.fullmatch(target) is None:
-            raise FabricError(Code.NAME_INVALID, f"{visible(target, 80)!r} is no target; one looks like ha@home")
-    if tenant and TENANT.fullmatch(tenant) is None:
-        raise FabricError(Code.NAME_INVALID, f"{visible(tenant, 80)!r} is no tenant; one looks like studio-a")
-    return Use(tuple(sorted(set(targets))), tenant)
 
 
 def _change(
     shell: Shell, name: str, change: str, reason: str, alter: Callable[[House], None], *, value: str | None = None,
     known: bool = False, former: bool = False, **said: Any,
 ) -> None:  # fmt: skip
-    """Record the change, then make it: a secret that the log knows nothing of must not exist.
+    """See `kept_secrets.change_secret`."""
+    from infrafabric.control.records.kept_secrets import change_secret, doubts
 
-    `known`: the secret must be there already; `former`: it must have a former value.
-    """
-    from infrafabric.control.operator import OPERATOR
-    from infrafabric.kernel.ports import Entry
-    from infrafabric.kernel.words.entries import Kind, SecretChanged
-    from infrafabric.keys.redaction import check_secret
+    async def work(house: House) -> dict[str, Any]:
+        shape = await change_secret(
+            house, name, change, reason, alter, trace=shell.trace, value=value, known=known, former=former, **said
+        )
+        for doubt in doubts(house, name) if change in ("set", "allowed") else ():
+            shell.warn(doubt)
+        return shape
 
-    async def work(house: House) -> None:
-        if value is not None:
-            check_secret(value)
-            house.redactor.learn(value)
-        if known or former:
-            kept = house.vault.kept(name)
-            for old in (kept.value, *(one.value for one in kept.former)):
-                house.redactor.learn(old)
-            if former:
-                kept.returned()
-            if change == "rotated" and value is not None:
-                kept.rotated(value, 0)
-        if house.redactor.found(f"{reason}\n{name}"):
-            raise FabricError(Code.ARGUMENT_SECRET, "--why or the name holds the secret's value")
-        common = {"talent": OPERATOR, "trace": shell.trace, "name": name, "change": change, "why": reason}
-        await house.record(Entry(Kind.SECRET_CHANGED, SecretChanged.model_validate({**common, **said}), actor=OPERATOR))
-        alter(house)
-        if change in ("set", "allowed"):
-            _tell_of_others(shell, house, name)
-
-    operating(shell, work)
-    shape: dict[str, Any] = {"secret": name, "change": change, **said}
+    shape = operating(shell, work)
     until = f"; the former value is known until {said['until']}" if "until" in said else ""
     shell.result(shape, lambda console: console.print(f"secret {visible(name)} {change}{until}"))
-
-
-def _tell_of_others(shell: Shell, house: House, name: str) -> None:
-    """Warn of targets that refer to the secret and may not use it, and of targets named that are not there."""
-    use = house.vault.kept(name).use
-    targets = {target.name: target for target in _targets(house)}
-    for target in _referring(house).get(name, []):
-        if not use.covers(target, targets[target].tenant):
-            shell.warn(f"{target} refers to vault:{name} and may not use it")
-    for target in use.targets:
-        if target not in targets:
-            shell.warn(f"there is no target {target} yet")
-
-
-def _targets(house: House) -> list[Target]:
-    from infrafabric.kernel.words.things import Target
-
-    return [Target.model_validate(value) for _, value in house.authority.scan("target")]
-
-
-def _referring(house: House) -> dict[str, list[str]]:
-    """The targets that refer to each secret of the vault."""
-    found: dict[str, list[str]] = {}
-    for target in _targets(house):
-        for reference in target.secrets.values():
-            scheme, _, name = reference.partition(":")
-            if scheme == "vault":
-                users = found.setdefault(name.removesuffix("@former"), [])
-                if target.name not in users:
-                    users.append(target.name)
-    return found
-
-
-def _shape(kept: Kept, referring: list[str]) -> dict[str, Any]:
-    until = [datetime.fromtimestamp(one.until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for one in kept.former]
-    return {
-        "targets": list(kept.use.targets),
-        "tenant": kept.use.tenant,
-        "referred_by": referring,
-        "former_until": until,
-    }
 
 
 def _users(row: dict[str, Any]) -> str:

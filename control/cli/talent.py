@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +11,7 @@ from infrafabric.control.cli.opening import look, operating
 from infrafabric.control.cli.rates import rate as read_rate
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.talent_grant import grant, revoke
-from infrafabric.control.cli.talent_key import check_unused, key
+from infrafabric.control.cli.talent_key import key
 from infrafabric.control.cli.talent_view import list_json, show_json, show_list, show_talent
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -69,6 +69,7 @@ def add(
 
     ifctl talent add --name Finance.Agent --role analyst --why "earnings pass"
     """
+    from infrafabric.control.records.talents import check_unused, owner_of, talent_of
     from infrafabric.kernel.words.names import talent_id
     from infrafabric.keys.signing import PublicKey
 
@@ -77,13 +78,13 @@ def add(
     bucket = read_rate(rate) if rate is not None else None
 
     async def work(house: House) -> Talent:
-        value = _talent(
+        value = talent_of(
             id=talent_id(name, kind),
             tenant=tenant,
             roles=_once(roles),
             groups=_once(groups),
             tags=_once(tags),
-            owner=_owner(house, owner, talent_id(name, kind), tenant) if owner is not None else None,
+            owner=owner_of(house, owner, talent_id(name, kind), tenant) if owner is not None else None,
             key=enrolled,
             confidence_required=confidence_required,
             rate=bucket,
@@ -132,6 +133,8 @@ def set_(
         stop("say what to change")
 
     async def work(house: House) -> Talent:
+        from infrafabric.control.records.talents import owner_of, talent_of
+
         old = house.authority.talent(house.talent_named(name))
         members = {
             **{member: getattr(old, member) for member in type(old).model_fields},
@@ -140,10 +143,10 @@ def set_(
             "tags": _changed("tag", old.tags, tags, no_tags),
         }
         if owner is not None:
-            members["owner"] = _owner(house, owner, old.id, old.tenant)
+            members["owner"] = owner_of(house, owner, old.id, old.tenant)
         if rate is not None:
             members["rate"] = None if rate == "none" else read_rate(rate)
-        value = _talent(**members)
+        value = talent_of(**members)
         await house.record(house.operator(shell.trace).talent(value, reason))
         return value
 
@@ -167,35 +170,6 @@ def show(shell: Shell, name: str) -> None:
     """Show what a talent is and may do, and by which grants: its own and its groups'."""
     found = look(shell, lambda house: show_json(house, name))
     shell.result(found, lambda console: show_talent(console, found))
-
-
-def _talent(**members: Any) -> Talent:
-    from pydantic import ValidationError
-
-    from infrafabric.kernel.words.things import Talent
-
-    try:
-        return Talent(**members)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FabricError(Code.NAME_INVALID, f"{where}: {first['msg']}") from None
-
-
-def _owner(house: House, name: str, owned: str, tenant: str) -> str:
-    """The owner's id. Raises IF_ERR_TALENT_UNKNOWN also for one of another tenant; IF_ERR_USAGE for one that `owned`
-    owns at any depth, or is: nobody would answer for either."""
-    owner = house.authority.talent(house.talent_named(name))
-    if owner.tenant != tenant:
-        raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {owner.id} in the tenant {tenant}")
-    above, seen = owner.id, set[str]()
-    while above and above not in seen:
-        if above == owned:
-            by = "itself" if owner.id == owned else f"{owner.id}, which it owns"
-            raise FabricError(Code.USAGE, f"{owned} cannot be owned by {by}: in the end a person answers for a talent")
-        seen.add(above)
-        above = (house.authority.get("talent", above) or {}).get("owner") or ""
-    return owner.id
 
 
 def _once(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from infrafabric.control.house import House
     from infrafabric.kernel.words.things import Talent
 
-__all__ = ["check_unused", "key"]
+__all__ = ["key"]
 
 
 @command("key", short_help="Make a talent's key here, or enrol the public one that it made.")
@@ -28,6 +28,7 @@ def key(shell: Shell, name: str, public: str | None, replace: bool, why: str | N
 
     What was signed with a former key stays in the log; approvals by it that were not used yet count no longer.
     """
+    from infrafabric.control.records.talents import check_unused
     from infrafabric.keys.keyfile import Protection
     from infrafabric.keys.signing import PublicKey
 
@@ -65,10 +66,3 @@ def key(shell: Shell, name: str, public: str | None, replace: bool, why: str | N
         {"talent": value.as_json(), "change": "key", "stored": stored or None},
         lambda console: console.print(f"{value.id} has the key {value.key}; {where}", soft_wrap=True),
     )
-
-
-def check_unused(house: House, public: str, talent: str) -> None:
-    """Refuse a key that is someone else's: who signed what must never be in question."""
-    for other, value in house.authority.scan("talent"):
-        if other != talent and value.get("key") == public:
-            raise FabricError(Code.EXISTS, f"that is the key of {other}: each talent has one of its own")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from infrafabric.control.house import House
-    from infrafabric.kernel.words.things import Target
+    from infrafabric.kernel.words.things import Grant, Target
 
 __all__ = ["target"]
 
@@ -77,8 +77,10 @@ def add(
 
     ifctl target add vmix@studio-a VMIX_HOST=10.0.0.5 VMIX_PORT=8088 --why "studio A"
     """
+    from infrafabric.control.records.targets import target_of
+
     reason = shell.why(why)
-    value = _target(
+    value = target_of(
         name=name,
         tenant=tenant,
         settings=_pairs(settings),
@@ -90,11 +92,13 @@ def add(
     )
 
     async def work(house: House) -> None:
+        from infrafabric.control.records.targets import check_known, set_target
+
         if house.authority.get("target", value.name) is not None:
             raise FabricError(Code.EXISTS, f"there is a target {value.name} already; `ifctl target set` changes it")
-        _check_known(house, value)
+        check_known(house, value)
         _doubt_hazards(shell, house, value)
-        await house.record(house.operator(shell.trace).target(value, reason))
+        await set_target(house, house.operator(shell.trace), value, reason)
 
     operating(shell, work)
     _done(shell, value, "added")
@@ -160,11 +164,13 @@ def set_(
         stop("say what to change")
 
     async def work(house: House) -> Target:
+        from infrafabric.control.records.targets import check_known, set_target, target_of
+
         old = house.authority.target(name)
         missing = set(unset) - set(old.settings) - set(old.secrets)
         if missing:
             raise FabricError(Code.TARGET_SETTINGS, f"{name} has no setting or secret {visible(min(missing), 80)}")
-        value = _target(
+        value = target_of(
             name=old.name,
             tenant=old.tenant,
             settings={key: item for key, item in {**old.settings, **new_settings}.items() if key not in unset},
@@ -174,11 +180,10 @@ def set_(
             rate=old.rate if rate is None else None if rate == "none" else read_rate(rate),
             hazards=_hazards(hazards, {name: had for name, had in old.hazards.items() if name not in harmless}),
         )
-        _check_known(house, value)
+        check_known(house, value)
         if hazards:
             _doubt_hazards(shell, house, value)
-        await house.record(house.operator(shell.trace).target(value, reason))
-        _forget_health(house, name)
+        await set_target(house, house.operator(shell.trace), value, reason)
         return value
 
     _done(shell, operating(shell, work), "set")
@@ -192,7 +197,9 @@ def list_(shell: Shell, check: bool) -> None:
 
     Health is as the last kernel noted it; --check connects to each target, all at once, for at most 5 seconds each.
     """
-    rows = operating(shell, _reach_all) if check else look(shell, _known)
+    from infrafabric.control.records.targets import known_targets
+
+    rows = operating(shell, _reach_all) if check else look(shell, known_targets)
 
     def render(console: Console) -> None:
         from rich.table import Table
@@ -226,18 +233,12 @@ def remove(shell: Shell, name: str, why: str | None) -> None:
 
     A target that is added again under the name begins without grants.
     """
-    from infrafabric.kernel.words.things import Grant
-
     reason = shell.why(why)
 
     async def work(house: House) -> tuple[Target, list[Grant]]:
-        value = house.authority.target(name)
-        grants = [Grant.model_validate(one) for _, one in house.authority.scan("grant") if one["target"] == name]
-        operator = house.operator(shell.trace)
-        revoked = [operator.grant(grant, reason, "revoked") for grant in grants]
-        await house.record(*revoked, operator.target(value, reason, "removed"))
-        _forget_health(house, name)
-        return value, grants
+        from infrafabric.control.records.targets import remove_target
+
+        return await remove_target(house, house.operator(shell.trace), name, reason)
 
     value, grants = operating(shell, work)
     shape = {"target": value.as_json(), "change": "removed", "revoked": [grant.as_json() for grant in grants]}
@@ -250,22 +251,9 @@ def remove(shell: Shell, name: str, why: str | None) -> None:
     shell.result(shape, render)
 
 
-def _known(house: House) -> list[dict[str, Any]]:
-    """The targets, each with its noted health, null where none is noted, and its breakers that are not closed."""
-    from infrafabric.control.breaking import known_breakers
-    from infrafabric.control.health import known_health
-
-    seen, breakers = known_health(house.home.root), known_breakers(house.reading.facts)
-    rows = []
-    for name, value in house.authority.scan("target"):
-        health = seen.get(name)
-        row = {**value, "health": None if health is None else health.as_json(), "breakers": breakers.get(name, [])}
-        rows.append(row)
-    return rows
-
-
 async def _reach_all(house: House) -> list[dict[str, Any]]:
     from infrafabric.control.health import check_targets, note_health
+    from infrafabric.control.records.targets import known_targets
     from infrafabric.control.starting import load_drivers, load_plugins
 
     drivers = load_drivers(load_plugins(house.settings.extensions), house.settings.drivers, house.redactor)
@@ -275,13 +263,7 @@ async def _reach_all(house: House) -> list[dict[str, Any]]:
         for driver in drivers.values():
             await driver.close()
     note_health(house.home.root, found, house.target_names())
-    return _known(house)
-
-
-def _forget_health(house: House, name: str) -> None:
-    from infrafabric.control.health import forget_health
-
-    forget_health(house.home.root, name)
+    return known_targets(house)
 
 
 def _health(seen: Mapping[str, Any] | None) -> str:
@@ -295,26 +277,6 @@ def _health(seen: Mapping[str, Any] | None) -> str:
         parts.append(f"{seen['reconnects']} reconnects")
     detail = f"\n{visible(seen['detail'], 200)}" if seen["detail"] else ""
     return f"{', '.join(parts)}  {visible(seen['at'], 40)}{detail}"
-
-
-def _target(**members: Any) -> Target:
-    """The word `Target`. Raises IF_ERR_NAME_INVALID or IF_ERR_TARGET_SETTINGS without repeating a value."""
-    from pydantic import ValidationError
-
-    from infrafabric.kernel.words.things import Target
-
-    try:
-        return Target(**members)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        member = str(first["loc"][0])
-        if member == "name":
-            message = f"{visible(members['name'], 80)!r} is no target; one looks like vmix@studio-a"
-            raise FabricError(Code.NAME_INVALID, message) from None
-        if member == "tenant":
-            raise FabricError(Code.NAME_INVALID, "a tenant is lower-case letters, digits and -") from None
-        where = " ".join(visible(part, 80) for part in first["loc"] if part != "[key]")
-        raise FabricError(Code.TARGET_SETTINGS, f"{where}: {first['msg']}") from None
 
 
 def _pairs(given: Iterable[str]) -> dict[str, str]:
@@ -347,35 +309,6 @@ def _references(given: Iterable[str]) -> dict[str, str]:
         if REFERENCE.fullmatch(reference) is None:
             raise FabricError(Code.SECRET_REFERENCE, f"--secret {visible(name, 80)} is not given as a reference")
     return found
-
-
-def _check_known(house: House, value: Target) -> None:
-    """Refuse settings and secrets that no installed capability of the product knows, and secrets in the clear."""
-    from infrafabric.kernel.words.names import product_of
-
-    product = product_of(value.name)
-    manifests = [manifest for manifest in house.manifests() if product_of(manifest.id) == product]
-    if not manifests:
-        return
-    settings = {name for manifest in manifests for name in (*manifest.requires.settings, *manifest.requires.optional)}
-    secrets = {name for manifest in manifests for name in manifest.requires.secrets}
-    for name in value.settings:
-        if name in secrets:
-            raise FabricError(
-                Code.SECRET_REFERENCE, f"{name} is a secret of {product}: give it as --secret {name}=vault:…"
-            )
-        if name not in settings:
-            known = ", ".join(sorted(settings)) or "none"
-            raise FabricError(Code.TARGET_SETTINGS, f"{product} knows no setting {name}; it knows {known}")
-    for name in value.secrets:
-        if name not in secrets:
-            known = ", ".join(sorted(secrets)) or "none"
-            raise FabricError(Code.TARGET_SETTINGS, f"{product} knows no secret {name}; it knows {known}")
-    writes = {name for manifest in manifests for name, effect in manifest.effects.items() if not effect.is_read}
-    for name in value.hazards:
-        if name not in (*writes, "any"):
-            known = ", ".join(sorted(writes)) or "none"
-            raise FabricError(Code.TARGET_SETTINGS, f"{product} has no write {visible(name, 60)}; it has any, {known}")
 
 
 def _doubt_hazards(shell: Shell, house: House, value: Target) -> None:

@@ -7,23 +7,20 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from homes import Ifctl
+from sequences import MUSIC, NOWHERE, OPENER, TAG, Studio, undone, written
 
-from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.kernel import Kernel
 
-Studio = tuple[Ifctl, VmixSimulator]
 Act = Callable[[Ask, Callable[[], Awaitable[Report]]], Awaitable[Report]]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
-MUSIC = {"id": "music", "capability": "vmix.audio", "intent": {"input": "Music", "volume": 20}}
-TAG = {"id": "tag", "capability": "vmix.overlay", "intent": {"channel": 1, "input": "Lower Third"}}
-NOWHERE = {"id": "nowhere", "capability": "vmix.switcher", "intent": {"scene": "Nowhere"}}
 LIMIT_S = 5.0
 
 
@@ -214,3 +211,42 @@ def test_a_terminal_that_hangs_up_stops_the_run(show_studio: Studio, monkeypatch
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, known)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_ends_its_step_and_takes_back(
+    show_studio: Studio, tmp_path: Path, number: signal.Signals
+) -> None:
+    run, vmix = show_studio
+    before = vmix.snapshot()
+    run.ok("capability", "plan", "vmix.switcher", "--scene", "Intro")  # the sandbox component is compiled then
+    vmix.faults.delay_s = 0.4
+    (tmp_path / "show.json").write_text(written(MUSIC, TAG, OPENER))
+    with run.process("run", str(tmp_path / "show.json"), "--why", "x", "--json", "--trace-token", "1" * 32) as process:
+        while not vmix.writes():
+            assert process.poll() is None, process.communicate()
+        process.send_signal(number)
+        out, said = process.communicate(timeout=50)
+    assert process.returncode == 130, said
+    answer = json.loads(out)
+    assert (answer["outcome"], answer["error"]["code"]) == ("undone", Code.INTERRUPTED.value)
+    assert undone(answer) == {"music": "undone", "tag": None, "opener": None}
+    assert vmix.snapshot() == before
+    assert "Traceback" not in said
+
+
+def test_stopped_twice_it_leaves_what_was_done(show_studio: Studio, tmp_path: Path) -> None:
+    run, vmix = show_studio
+    run.ok("capability", "plan", "vmix.switcher", "--scene", "Intro")
+    vmix.faults.delay_s = 0.4
+    (tmp_path / "show.json").write_text(written(MUSIC, TAG))
+    with run.process("run", str(tmp_path / "show.json"), "--why", "x", "--json") as process:
+        while not vmix.writes():
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=50)
+    answer = json.loads(out)
+    assert process.returncode == 130
+    assert (answer["outcome"], answer["stays"], undone(answer)["music"]) == ("failed", ["music"], None)
+    assert len(vmix.writes()) == 1

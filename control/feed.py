@@ -52,23 +52,36 @@ _LEAVE = frozenset(
 class Noted:
     """An entry as followers get it. Not erased, its bytes checked against its leaf."""
 
-    __slots__ = ("_row", "action", "actor", "body", "index", "kind")
+    __slots__ = ("_block", "_row", "_text", "action", "actor", "body", "index", "kind")
 
     def __init__(self, row: Row, body: Mapping[str, Any]) -> None:
         self._row = row
         self.index, self.kind, self.action = row.number, row.kind, row.action
         self.actor = row.actor or ""
         self.body = body
+        self._text = ""
+        self._block = b""
 
     @property
     def at(self) -> str:
         """RFC 3339 UTC, with milliseconds."""
         return Leaf.parse(self._row.leaf).at
 
-    def data(self) -> bytes:
+    @property
+    def text(self) -> str:
         """JSON in one line, as of `ifctl witness show --json`: index, leaf, body, erased."""
-        row = self._row
-        return b'{"index":%d,"leaf":%b,"body":%b,"erased":false}' % (row.number, row.leaf, row.body or b"null")
+        if not self._text:
+            row, body = self._row, self._row.body or b"null"
+            data = b'{"index":%d,"leaf":%b,"body":%b,"erased":false}' % (row.number, row.leaf, body)
+            self._text = data.decode()
+        return self._text
+
+    @property
+    def block(self) -> bytes:
+        """The same as a server-sent event (WHATWG HTML, section 9.2): its index as the id, its kind as the name."""
+        if not self._block:
+            self._block = f"id: {self.index}\nevent: {self.kind}\ndata: {self.text}\n\n".encode()
+        return self._block
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,13 @@ class Follower:
     def cut(self) -> FabricError | None:
         """Why it gets no more: IF_ERR_BUSY where it did not keep up, else what its leave raised."""
         return self._ended
+
+    @property
+    def mark(self) -> int:
+        """Index of the last entry that it was given, or that was none for it: where another can go on. -1 where there
+        is none before it."""
+        live = self._feed.has(self) and not self._queue
+        return (max(self.position, self._feed.position) if live else self.position) - 1
 
     async def wait(self) -> Sequence[Noted]:
         """The next entries, in order; none where the stream is over. Raises why it was cut off."""

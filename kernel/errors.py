@@ -64,6 +64,8 @@ class Code(StrEnum):
     METHOD_UNKNOWN = _code("METHOD_UNKNOWN", 405, "What is served under that path does not take that method.", "Use a method that the Allow header names.")
     MEDIA_TYPE = _code("MEDIA_TYPE", 415, "The body is of a media type that is not taken there.", "Send application/json, or what `/v1/openapi.json` names.")
     HEADER_INVALID = _code("HEADER_INVALID", 400, "A header of the request is not of its form.", "Mend the header that the message names.")
+    HEADERS_TOO_LARGE = _code("HEADERS_TOO_LARGE", 431, "The request's line and headers are larger than their limit.", "Send fewer, or raise `[serve] header_bytes` in infrafabric.toml.")
+    HOST_UNKNOWN = _code("HOST_UNKNOWN", 421, "The request is for a host name that is none of this kernel's.", "Call it by 127.0.0.1 or localhost, or add the name to `[serve] names`.")
     AUTH_REQUIRED = _code("AUTH_REQUIRED", 401, "The request says not who asks.", "Send an API key (`ifctl key add`), a signed request or a bearer token; for the console, `ifctl console`.")
     AUTH_INVALID = _code("AUTH_INVALID", 401, "The credentials do not hold, or belong to nobody here.", "Check them against `ifctl key list`; a key whose text is lost is replaced, not found again.")
     AUTH_EXPIRED = _code("AUTH_EXPIRED", 401, "The credentials held once, and are over.", "Get fresh ones: `ifctl key rotate`, a new token, or a new console link.")

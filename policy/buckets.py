@@ -34,6 +34,11 @@ class TokenBucket:
             self._tokens = max(0.0, self._tokens - 1)
         return wait
 
+    def left(self, now: float) -> float:
+        """Tokens that are there."""
+        self._fill(now)
+        return self._tokens
+
     def adjust(self, rate: float, burst: int, now: float) -> None:
         """Go on under another rate and burst, keeping what was used up: a change of limits refills nothing."""
         self._fill(now)

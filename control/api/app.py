@@ -1,4 +1,4 @@
-"""The application: every route under `/v1`, refusals as problem details."""
+"""The application: every route under `/v1`, refusals as problem details, inside the frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
+from infrafabric.control.api.dependencies import Known, TheService, service_of
+from infrafabric.control.api.frame.frame import Frame
+from infrafabric.control.api.frame.hosts import Hosts
+from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.problems import problem
 from infrafabric.control.api.routes import capabilities
 from infrafabric.control.api.service import Service
@@ -16,19 +22,44 @@ __all__ = ["create_app"]
 
 ROUTERS: tuple[APIRouter, ...] = (capabilities.router,)
 
+LARGER = {("PUT", "/v1/adapters"): 16}
+"""How many times the usual body a route takes: a bundle holds code."""
 
-def create_app(service: Service) -> FastAPI:
+_METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
+_BY_STATUS = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_UNKNOWN, 415: Code.MEDIA_TYPE}
+
+
+def create_app(service: Service) -> Frame:
     """The API of an open house, as an ASGI application. The caller opens and closes the house."""
-    app = FastAPI(
-        title="InfraFabric", version=service.version, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None
+    serve = service.house.settings.serve
+    return Frame(
+        _api(service),
+        Hosts(serve.names, serve.host),
+        header_bytes=serve.header_bytes,
+        body_bytes=serve.body_bytes,
+        larger={route: times * serve.body_bytes for route, times in LARGER.items()},
+        keep=service.keep,
+        redact=service.house.redactor.redact,
     )
+
+
+def _api(service: Service) -> FastAPI:
+    app = FastAPI(title="InfraFabric", version=service.version, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    app.add_api_route("/v1/openapi.json", _document, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(FabricError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)
     return app
+
+
+async def _document(request: Request, service: TheService, caller: Known) -> Response:
+    """What is served, as OpenAPI 3.1."""
+    app: FastAPI = request.app
+    return Response(service.once("openapi", lambda: _json(app.openapi())), media_type="application/json")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -45,7 +76,34 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_UNKNOWN, 415: Code.MEDIA_TYPE}.get(error.status_code, Code.USAGE)
+    if isinstance(error.__cause__, FabricError):  # raised while FastAPI read the body
+        return problem(error.__cause__, request)
+    allowed = _allowed(request) if error.status_code == 405 else []
+    if allowed and request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
+    code = _BY_STATUS.get(error.status_code, Code.USAGE)
     found = problem(FabricError(code, f"{request.method} {request.url.path}: {error.detail}"), request)
     found.headers.update(error.headers or {})
+    if allowed:
+        found.headers["Allow"] = ", ".join(allowed)
     return found
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    return problem(service_of(request).keep(error, passing_of(request.scope).trace), request)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that are taken under the request's path: several routes may share it."""
+    found = []
+    for method in _METHODS:
+        scope: Scope = {**request.scope, "method": method, "path_params": {}}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes):
+            found += [method, "HEAD"] if method == "GET" else [method]
+    return [*found, "OPTIONS"] if found else []
+
+
+def _json(document: object) -> bytes:
+    import orjson
+
+    return orjson.dumps(document)

@@ -7,16 +7,29 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.principal import Principal
 from infrafabric.control.api.service import Service
 from infrafabric.kernel.words.access import AccessScope
 
-__all__ = ["Acting", "Administering", "Approving", "Planning", "Reading", "TheService", "needs", "service_of"]
+__all__ = [
+    "Acting", "Administering", "Approving", "Known", "Planning", "Reading", "TheService", "Trace", "needs",
+    "service_of", "trace_of",
+]  # fmt: skip
 
 
 def service_of(request: Request) -> Service:
     found: Service = request.app.state.service
     return found
+
+
+def trace_of(request: Request) -> str:
+    """The trace id that the request goes under."""
+    return passing_of(request.scope).trace
+
+
+async def _known(request: Request) -> Principal:
+    return await service_of(request).door.authenticate(request)
 
 
 def needs(scope: AccessScope) -> Callable[[Request], Awaitable[Principal]]:
@@ -31,6 +44,9 @@ def needs(scope: AccessScope) -> Callable[[Request], Awaitable[Principal]]:
 
 
 TheService = Annotated[Service, Depends(service_of)]
+Trace = Annotated[str, Depends(trace_of)]
+Known = Annotated[Principal, Depends(_known)]
+"""Whoever shows credentials, for whatever they are."""
 Reading = Annotated[Principal, Depends(needs(AccessScope.READ))]
 Planning = Annotated[Principal, Depends(needs(AccessScope.PLAN))]
 Acting = Annotated[Principal, Depends(needs(AccessScope.ACT))]

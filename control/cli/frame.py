@@ -7,9 +7,7 @@ InfraFabric's own becomes IF_ERR_INTERNAL with the trace token, and its tracebac
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import click
 from infrafabric.control.cli.shell import Shell, columns
 from infrafabric.control.cli.streams import OutputLost, silence, writing_stdout
 from infrafabric.control.cli.untrusted import visible
+from infrafabric.control.crash import keep_crash
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = [
@@ -283,15 +282,7 @@ def _bare(error: BaseException) -> BaseException:
 
 def _internal(shell: Shell, error: BaseException) -> FabricError:
     """Keep the traceback, secrets masked, where only the user can read it, and say no more than where."""
-    text = shell.redact("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f"{shell.trace}-", suffix=".txt", dir=_crash_folder(shell))
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-        where = f"its traceback is in {name}"
-    except OSError as problem:
-        where = f"its traceback could not be kept: {problem.strerror}"
-    return FabricError(Code.INTERNAL, f"{type(error).__name__} under trace {shell.trace}; {where}")
+    return keep_crash(error, shell.trace, _crash_folder(shell), shell.redact)
 
 
 def _crash_folder(shell: Shell) -> Path | None:

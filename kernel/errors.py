@@ -79,6 +79,7 @@ class Code(StrEnum):
     PORT_TAKEN = _code("PORT_TAKEN", 503, "The address to listen on cannot be had.", "Choose another port with --port, or end what listens there.")
     PROVIDER_AWAY = _code("PROVIDER_AWAY", 503, "The OpenID provider's keys cannot be had.", "Check `[serve.oidc]` and that the provider answers.", retryable=True)
     PASSKEY_INVALID = _code("PASSKEY_INVALID", 422, "What the passkey signed does not hold.", "Try again on the console's own address, with a passkey that is enrolled.")
+    PASSKEY_UNKNOWN = _code("PASSKEY_UNKNOWN", 404, "The caller has no such passkey.", "`GET /v1/passkeys` lists the caller's own; the console makes one.")
     SERVER_UNREACHABLE = _code("SERVER_UNREACHABLE", 503, "The kernel cannot be reached.", "Check the address, and that `ifctl up` runs there.", retryable=True)
     SERVER_ANSWER = _code("SERVER_ANSWER", 502, "What answered does not answer as a kernel does.", "Check that the address is a kernel's and not a proxy's.")
 

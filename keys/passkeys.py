@@ -19,12 +19,15 @@ from urllib.parse import urlsplit
 
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["ALGORITHMS", "Enrolled", "SignedByPasskey", "base64url", "of_party", "verify_assertion", "verify_enrolment"]
+__all__ = [
+    "ALGORITHMS", "Enrolled", "SignedByPasskey", "base64url", "from_base64url", "of_party", "verify_assertion",
+    "verify_enrolment",
+]  # fmt: skip
 
 ALGORITHMS = (-8, -7, -257)
 """COSE algorithms that are taken (RFC 9053, RFC 8812): EdDSA, ES256, RS256."""
 
-BYTES = 8_192
+CHARACTERS = 16_384
 """The most that any one part of what a browser sends may have."""
 
 LOOPBACK = "localhost"
@@ -57,6 +60,19 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
+def from_base64url(text: str) -> bytes:
+    """The inverse of `base64url`, of up to 16 KiB of text. Raises IF_ERR_PASSKEY_INVALID."""
+    if len(text) > CHARACTERS:
+        raise _invalid("a part of it is too large")
+    try:
+        raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except (binascii.Error, UnicodeEncodeError):
+        raise _invalid("a part of it is not base64url") from None
+    if base64url(raw) != text:
+        raise _invalid("a part of it is not the canonical base64url of its bytes")
+    return raw
+
+
 def of_party(origin: str, rp_id: str) -> bool:
     """Whether a page of `origin` may use passkeys of the relying party `rp_id`: over TLS, or on this very machine."""
     try:
@@ -79,12 +95,12 @@ def verify_assertion(
     from webauthn import verify_authentication_response
     from webauthn.helpers.structs import AuthenticationCredential, AuthenticatorAssertionResponse
 
-    credential_id, client_data = _bytes(signed.credential), _bytes(signed.client_data)
+    credential_id, client_data = from_base64url(signed.credential), from_base64url(signed.client_data)
     origin = _origin(client_data, rp_id, origins)
     response = AuthenticatorAssertionResponse(
         client_data_json=client_data,
-        authenticator_data=_bytes(signed.authenticator_data),
-        signature=_bytes(signed.signature),
+        authenticator_data=from_base64url(signed.authenticator_data),
+        signature=from_base64url(signed.signature),
     )
     try:
         verify_authentication_response(
@@ -117,7 +133,7 @@ def verify_enrolment(
     text = response.get("clientDataJSON") if isinstance(response, Mapping) else None
     if not isinstance(text, str):
         raise _invalid("the browser's answer has no client data")
-    origin = _origin(_bytes(text), rp_id, origins)
+    origin = _origin(from_base64url(text), rp_id, origins)
     try:
         found = verify_registration_response(
             credential=dict(credential),
@@ -154,21 +170,9 @@ def _cose_key(public_key: str) -> bytes:
     """The key's bytes. Raises IF_ERR_PASSKEY_INVALID unless it is of an algorithm that is taken."""
     from webauthn.helpers import decode_credential_public_key
 
-    raw = _bytes(public_key)
+    raw = from_base64url(public_key)
     if decode_credential_public_key(raw).alg not in ALGORITHMS:
         raise _invalid("the passkey's key is of an algorithm that is not taken")
-    return raw
-
-
-def _bytes(text: str) -> bytes:
-    if len(text) > BYTES:
-        raise _invalid("a part of it is too large")
-    try:
-        raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except (binascii.Error, UnicodeEncodeError):
-        raise _invalid("a part of it is not base64url") from None
-    if base64url(raw) != text:
-        raise _invalid("a part of it is not the canonical base64url of its bytes")
     return raw
 
 

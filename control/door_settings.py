@@ -92,14 +92,21 @@ class ServeSettings(Section):
 class MessageSettings(Section):
     """`[messages]`: IF.connect envelopes."""
 
-    bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 64 << 10
-    """Bytes of one envelope."""
+    bytes: Annotated[int, Field(ge=1_024, le=256 << 10)] = 64 << 10
+    """Bytes of one envelope: it is kept whole in an entry, which holds 1 MiB."""
     skew_s: Annotated[float, Field(ge=0, le=3_600)] = 30.0
     """Seconds by which a sender's clock may be ahead or behind."""
     longest_ttl_s: Annotated[int, Field(ge=1, le=30 * 86_400)] = 86_400
     """Longest time to live that is taken: nonces are remembered for so long."""
     nonces_each: Annotated[int, Field(ge=16, le=10_000_000)] = 100_000
     """Nonces remembered of one sender; when they are full, messages of that sender wait for the oldest to expire."""
+    sender_rps: Annotated[float, Field(gt=0, le=100_000)] = 200
+    """Messages a second of one sender, counted once its signature holds. What requests ask for has the governor's
+    limits beside."""
+    sender_burst: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Messages of one sender at once."""
+    streams_each: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Message streams (WebSocket) of one address at once."""
 
 
 class SloSettings(Section):

@@ -11,7 +11,7 @@ from infrafabric.kernel.canonical import dumps, loads
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.witness.note import b64decode, b64encode
 
-__all__ = ["OpenedEntry", "Receipt", "decode", "encode"]
+__all__ = ["OpenedEntry", "Receipt", "as_json", "decode", "encode"]
 
 VERSION = 1
 MAX_RECEIPT_BYTES = 256 << 20
@@ -48,25 +48,28 @@ class Receipt:
 
 def encode(receipt: Receipt) -> bytes:
     """The receipt as RFC 8785 JSON."""
-    return dumps(
-        {
-            "receipt": VERSION,
-            "status": receipt.status,
-            "development": receipt.development,
-            "origin": receipt.origin,
-            "checkpoint": receipt.checkpoint,
-            "entries": [
-                {
-                    "index": entry.index,
-                    "leaf": b64encode(entry.leaf),
-                    "proof": [b64encode(hash_) for hash_ in entry.proof],
-                    "body": None if entry.body is None else b64encode(entry.body),
-                    "salt": None if entry.salt is None else b64encode(entry.salt),
-                }
-                for entry in receipt.entries
-            ],
-        }
-    )
+    return dumps(as_json(receipt))
+
+
+def as_json(receipt: Receipt) -> dict[str, Any]:
+    """The receipt's members, as `decode` reads them, for an answer that holds it among others."""
+    return {
+        "receipt": VERSION,
+        "status": receipt.status,
+        "development": receipt.development,
+        "origin": receipt.origin,
+        "checkpoint": receipt.checkpoint,
+        "entries": [
+            {
+                "index": entry.index,
+                "leaf": b64encode(entry.leaf),
+                "proof": [b64encode(hash_) for hash_ in entry.proof],
+                "body": None if entry.body is None else b64encode(entry.body),
+                "salt": None if entry.salt is None else b64encode(entry.salt),
+            }
+            for entry in receipt.entries
+        ],
+    }
 
 
 def decode(data: bytes) -> Receipt:

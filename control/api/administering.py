@@ -1,0 +1,88 @@
+"""Changing what operators said, on a caller's word: who may, by which key, and on what it rests.
+
+It takes the scope `administer`, a talent that holds the role `operator`, and the operator's key at hand in this process
+(`[serve] administer`). Another tenant's operator changes its tenant's records alone. The record names who asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from infrafabric.control.api.principal import Principal
+from infrafabric.control.api.service import Service
+from infrafabric.control.api.tenancy import HOME, administers
+from infrafabric.control.operator import Operator
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.access import AccessScope
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = ["Change", "MAX_WHY", "administering", "at_hand", "check_may", "reason_of"]
+
+MAX_WHY = 1_000
+_AWAY = frozenset({Code.KEY_MISSING, Code.PASSPHRASE_REQUIRED, Code.PASSPHRASE_WRONG, Code.OPERATOR_UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that may be made now."""
+
+    house: House
+    operator: Operator
+    why: str
+    since: int
+    """Size of the log that it rests on: what others changed of the same since then is not overwritten."""
+
+    async def record(self, *entries: Entry) -> None:
+        """Append the records. Raises IF_ERR_CHANGED_MEANWHILE, and what the log raises."""
+        await self.house.record(*entries, since=self.since)
+
+
+def reason_of(house: House, why: str) -> str:
+    """The reason as it is recorded. Raises IF_ERR_WHY_REQUIRED, IF_ERR_TOO_LARGE, IF_ERR_ARGUMENT_SECRET."""
+    if not why.strip():
+        raise FabricError(Code.WHY_REQUIRED, "why is missing")
+    if len(why) > MAX_WHY:
+        raise FabricError(Code.TOO_LARGE, f"why has {len(why)} characters where {MAX_WHY} are taken")
+    if house.redactor.found(why):
+        raise FabricError(Code.ARGUMENT_SECRET, "why holds a secret's value")
+    return why.strip()
+
+
+def at_hand(house: House) -> bool:
+    """Whether this kernel may sign for the operator."""
+    asked = house.settings.serve.administer
+    return house.home.is_development if asked is None else asked
+
+
+def check_may(service: Service, caller: Principal, tenant: str = HOME) -> None:
+    """Raise IF_ERR_SCOPE_MISSING, IF_ERR_DENIED unless the caller may change records of `tenant`."""
+    caller.require(AccessScope.ADMINISTER)
+    if not administers(service.house, caller, tenant):
+        raise FabricError(
+            Code.DENIED, f"{caller.talent.id} is no operator of the tenant {tenant}",
+            remedy="An operator makes the change, or gives the role: `ifctl talent set --role operator`.",
+        )  # fmt: skip
+
+
+async def administering(service: Service, caller: Principal, why: str, trace: str, tenant: str = HOME) -> Change:
+    """Leave to change records of `tenant`: of `default` also for what is the whole home's.
+
+    Raises as `check_may` and `reason_of` do, and IF_ERR_OPERATOR_AWAY where the operator's key is not at hand.
+    """
+    house = service.house
+    check_may(service, caller, tenant)
+    reason = reason_of(house, why)
+    if not at_hand(house):
+        raise FabricError(Code.OPERATOR_AWAY, "this kernel serves without the operator's key")
+    try:
+        operator = await asyncio.to_thread(house.operator, trace)
+    except FabricError as error:
+        if error.code in _AWAY:
+            raise FabricError(Code.OPERATOR_AWAY, f"the operator's key is not at hand: {error.message}") from None
+        raise
+    return Change(house, replace(operator, who=caller.talent.id), reason, house.log.size)

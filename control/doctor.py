@@ -17,6 +17,14 @@ from infrafabric.control.home import Home
 from infrafabric.control.house import House, log_limits, open_house
 from infrafabric.control.log_keys import log_publics
 from infrafabric.control.log_time import log_time
+from infrafabric.control.policies import (
+    LOAD,
+    LOAD_SHIPPED,
+    differences,
+    has_working_copy,
+    in_force,
+    working_copy,
+)
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
 from infrafabric.control.stopping import standing_stops
@@ -29,6 +37,7 @@ from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.names import product_of
 from infrafabric.keys.keystore import Keystore
 from infrafabric.keys.passphrase import Passphrase
+from infrafabric.policy.cedar import load_policies
 from infrafabric.registry.trust_expiry import expiry_warning
 from infrafabric.witness.slots import Slots
 from infrafabric.witness.sqlite_reader import SqliteReader
@@ -76,6 +85,7 @@ async def examine_all(
                 *_anchors(house),
                 *_actions(house),
                 *_stops(house),
+                _policies(house),
                 *_bundles(house),
             ]
             async with _drivers(house) as drivers:
@@ -237,6 +247,23 @@ def _stops(house: House) -> Iterator[Look]:
         )
     if not standing:
         yield Look("stops", State.GOOD, "no writes are halted")
+
+
+def _policies(house: House) -> Look:
+    load = LOAD if has_working_copy(house.home) else LOAD_SHIPPED
+    files = in_force(house)
+    if not files:
+        said = "none that a present operator signed is in force: everything is denied"
+        return Look("policies", State.BAD, said, load)
+    try:
+        said = f"{len(load_policies(files).rules)} in force"
+        differs = differences(working_copy(house), files)
+    except FabricError as error:
+        return _bad("policies", error)
+    if differs:
+        changed = ", ".join(f"{name} {how}" for name, how in differs.items())
+        return Look("policies", State.NOTE, f"{said}; the working copy is not: {changed}", load)
+    return Look("policies", State.GOOD, said)
 
 
 def _bundles(house: House) -> Iterator[Look]:

@@ -7,16 +7,31 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infrafabric.control.home import Home, write_atomically
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.policy.cedar import Policies, load_policies
-from infrafabric.policy.files import digest_of, read_folder, shipped
+from infrafabric.policy.files import SUFFIX, digest_of, read_folder, shipped
 from infrafabric.policy.invariants import OVERRIDING
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
     from infrafabric.kernel.words.things import Target
 
-__all__ = ["differences", "doubtful_hazards", "doubtful_of_target", "in_force", "take", "working_copy"]
+__all__ = [
+    "LOAD",
+    "LOAD_SHIPPED",
+    "differences",
+    "doubtful_hazards",
+    "doubtful_of_target",
+    "has_working_copy",
+    "in_force",
+    "put_shipped",
+    "take",
+    "working_copy",
+]
+
+LOAD = 'ifctl policy load --why "…"'
+LOAD_SHIPPED = 'ifctl policy load --shipped --why "…"'
 
 
 def in_force(house: House) -> dict[str, str]:
@@ -27,7 +42,38 @@ def in_force(house: House) -> dict[str, str]:
 
 def working_copy(house: House, folder: Path | None = None) -> dict[str, str]:
     """The policy files of `folder`, else of the home. Raises IF_ERR_FILE_UNREADABLE, IF_ERR_POLICY_INVALID."""
-    return read_folder(folder if folder is not None else house.home.policies)
+    if folder is not None:
+        return read_folder(folder)
+    if not has_working_copy(house.home):
+        raise FabricError(
+            Code.FILE_UNREADABLE,
+            f"{house.home.policies} holds no policies",
+            remedy=f"`{LOAD_SHIPPED}` takes the set that ships, and puts its files there.",
+        )
+    return read_folder(house.home.policies)
+
+
+def has_working_copy(home: Home) -> bool:
+    """Whether the home has policy files. One that was made before there were policies has none."""
+    return any(home.policies.glob(f"*{SUFFIX}"))
+
+
+def put_shipped(home: Home) -> dict[str, str]:
+    """The set that ships, its files put into a home that has none. Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE."""
+    if has_working_copy(home):
+        raise FabricError(
+            Code.EXISTS,
+            f"{home.policies} holds policies already, which are not overwritten",
+            remedy="`ifctl policy load` takes those into force.",
+        )
+    files = shipped()
+    try:
+        home.policies.mkdir(mode=0o700, exist_ok=True)
+        for name, text in files.items():
+            write_atomically(home.policies / name, text.encode("utf-8"))
+    except OSError as error:
+        raise FabricError(Code.FILE_UNWRITABLE, f"{home.policies}: {error.strerror or error}") from None
+    return files
 
 
 def differences(files: Mapping[str, str], force: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from infrafabric.control.cli.new_file import NewFile
 from infrafabric.control.cli.opening import Work, acting
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.streams import OutputLost
-from infrafabric.kernel.errors import FabricError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +64,7 @@ def _answer(
 
     shape = report_json(report, effects)
     errors = [report.error] if report.error is not None else []
-    if file is not None and (problem := _kept(file, report.receipt)) is not None:
+    if file is not None and (problem := file.end(report.receipt)) is not None:
         shape["receipt_error"] = problem.as_json()
         errors.append(problem)
     elif file is not None and report.receipt is not None:
@@ -89,14 +88,3 @@ def _answer(
         raise late
     if errors:
         shell.failed(*errors)
-
-
-def _kept(file: NewFile, receipt: bytes | None) -> FabricError | None:
-    if receipt is None:
-        file.discard()
-        return None
-    try:
-        file.keep(receipt)
-    except FabricError as error:
-        return error
-    return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from infrafabric.control.cli.frame import changing, command, refusal
+from infrafabric.control.cli.frame import changing, command, refusal, stop
+from infrafabric.control.cli.new_file import NewFile
 from infrafabric.control.cli.opening import acting, look
 from infrafabric.control.cli.shell import Shell
 from infrafabric.kernel.errors import Code, FabricError
@@ -29,6 +32,12 @@ _ALIKE = click.option(
     help="Also all that ask the very same. N is how many `approvals list` shows of it, all together.",
 )
 _AS = click.option("--as", "person", metavar="PERSON", help="Who answers, with a key in this home; else the operator.")
+_RECEIPT = click.option(
+    "--receipt",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the receipt here if the action ends.",
+)
 
 
 @click.group("approvals")
@@ -63,8 +72,16 @@ def show(shell: Shell, action: str) -> None:
 @_ACTIONS
 @_ALIKE
 @_AS
+@_RECEIPT
 @changing
-def approve(shell: Shell, actions: tuple[str, ...], alike: int | None, person: str | None, why: str | None) -> None:
+def approve(
+    shell: Shell,
+    actions: tuple[str, ...],
+    alike: int | None,
+    person: str | None,
+    receipt: Path | None,
+    why: str | None,
+) -> None:
     """Agree to what `ifctl approvals show` shows. Where nobody else has to, it is planned again and done.
 
     It is done only if the plan comes out the very same under the very same rules; otherwise it is refused as stale. An
@@ -78,7 +95,7 @@ def approve(shell: Shell, actions: tuple[str, ...], alike: int | None, person: s
         asked, approver, key = _at_hand(house, action, person)
         return await house.kernel.approve(action, agreement(asked, approver, key, reason))
 
-    _answer(shell, actions, alike, answer)
+    _answer(shell, actions, alike, receipt, answer)
 
 
 @approvals.add_command
@@ -86,8 +103,16 @@ def approve(shell: Shell, actions: tuple[str, ...], alike: int | None, person: s
 @_ACTIONS
 @_ALIKE
 @_AS
+@_RECEIPT
 @changing
-def deny(shell: Shell, actions: tuple[str, ...], alike: int | None, person: str | None, why: str | None) -> None:
+def deny(
+    shell: Shell,
+    actions: tuple[str, ...],
+    alike: int | None,
+    person: str | None,
+    receipt: Path | None,
+    why: str | None,
+) -> None:
     """Refuse what waits. Nothing was written, and nothing will be."""
     reason = shell.why(why)
 
@@ -97,15 +122,16 @@ def deny(shell: Shell, actions: tuple[str, ...], alike: int | None, person: str 
         asked, approver, key = _at_hand(house, action, person)
         return await house.kernel.refuse(action, objection(asked, approver, key, reason))
 
-    _answer(shell, actions, alike, answer, wanted=Code.APPROVAL_REFUSED)
+    _answer(shell, actions, alike, receipt, answer, wanted=Code.APPROVAL_REFUSED)
 
 
 @approvals.add_command
 @command("second", short_help="Hand in a second, independent source for a HOLD.")
 @click.argument("action", metavar="ACTION")
 @click.option("--by", "source", metavar="ACTION2", required=True, help="A plan or dry run of another talent.")
+@_RECEIPT
 @changing
-def second(shell: Shell, action: str, source: str, why: str | None) -> None:
+def second(shell: Shell, action: str, source: str, receipt: Path | None, why: str | None) -> None:
     """Hand in another talent's plan for the same changes, where a HOLD takes a second source.
 
     It counts if it planned the very same changes on the same target lately, and neither talent owns the other, nor has
@@ -124,7 +150,7 @@ def second(shell: Shell, action: str, source: str, why: str | None) -> None:
             name, by_source(history_of(house, name).asked, fact["talent"], source, reason)
         )
 
-    _answer(shell, (action,), None, answer)
+    _answer(shell, (action,), None, receipt, answer)
 
 
 def _at_hand(house: House, action: str, person: str | None) -> tuple[Any, str, Any]:
@@ -138,55 +164,94 @@ def _at_hand(house: House, action: str, person: str | None) -> tuple[Any, str, A
     return asked, who, key_of(house.keystore, who, house.authority.talent(who).key)
 
 
+@dataclass
+class _Answered:
+    """What came of the answers so far, action by action."""
+
+    done: list[tuple[str, Report | FabricError, dict[str, Effect]]] = field(default_factory=list)
+    late: FabricError | None = None
+    """What failed after the last of them."""
+
+
 def _answer(
     shell: Shell,
     actions: tuple[str, ...],
     alike: int | None,
+    receipt: Path | None,
     answer: Callable[[House, str], Awaitable[Report]],
     wanted: Code = Code.APPROVAL_REQUIRED,
 ) -> None:
     """Answer one after the other and show what came of each. What goes wrong with one leaves the others.
 
-    `wanted` is the code of an ending that is no failure: others still have to agree, or it was to be refused.
+    `wanted` is the code of an ending that is no failure: others still have to agree, or it was to be refused. The
+    receipt's file is opened first, so that nothing is answered whose receipt could not be kept.
     """
-    from infrafabric.control.cli.action_view import report_json, show_report
-    from infrafabric.control.cli.approvals_view import batches, questions_json
+    if receipt is not None and (len(set(actions)) > 1 or (alike or 1) > 1):
+        stop("--receipt is one action's: answer one at a time, or without it")
+    file = NewFile(receipt) if receipt is not None else None
+    try:
+        answered = _all_answered(shell, actions, alike, answer)
+    except BaseException:
+        if file is not None:
+            file.discard()
+        raise
+    _show(shell, answered, file, wanted)
+
+
+def _all_answered(
+    shell: Shell, actions: tuple[str, ...], alike: int | None, answer: Callable[[House, str], Awaitable[Report]]
+) -> _Answered:
+    """Answer each; raises only where none was answered."""
     from infrafabric.control.cli.plan_view import signed_effects
 
-    done: list[tuple[str, Report | FabricError, dict[str, Effect]]] = []
+    answered = _Answered()
 
     async def work(house: House) -> None:
-        names = list(dict.fromkeys(actions))
-        if alike is not None:
-            for batch in batches(questions_json(house)):
-                rows = [row["action"] for row in batch]
-                if set(rows) & set(actions):
-                    names = list(dict.fromkeys([*names, *rows]))
-            if len(names) != alike:
-                raise FabricError(
-                    Code.APPROVAL_INVALID,
-                    f"{len(names)} questions ask the same now, not {alike}; none was answered",
-                    remedy="Look again: `ifctl approvals list`. What differs in anything that is shown is not alike.",
-                )
-        for name in names:
+        for name in _names(house, actions, alike):
             try:
                 report = await answer(house, name)
             except FabricError as error:
-                done.append((name, error, {}))
+                answered.done.append((name, error, {}))
             else:
-                done.append((name, report, dict(signed_effects(house, report))))
+                answered.done.append((name, report, dict(signed_effects(house, report))))
 
-    late: FabricError | None = None
     try:
         acting(shell, work)
     except Exception as raised:
-        if not done:
+        if not answered.done:
             raise
-        late = refusal(shell, raised)
+        answered.late = refusal(shell, raised)
+    return answered
+
+
+def _names(house: House, actions: tuple[str, ...], alike: int | None) -> list[str]:
+    """The actions to answer. Raises IF_ERR_APPROVAL_INVALID where not `alike` of them ask the same."""
+    from infrafabric.control.cli.approvals_view import batches, questions_json
+
+    names = list(dict.fromkeys(actions))
+    if alike is None:
+        return names
+    for batch in batches(questions_json(house)):
+        rows = [row["action"] for row in batch]
+        if set(rows) & set(actions):
+            names = list(dict.fromkeys([*names, *rows]))
+    if len(names) != alike:
+        raise FabricError(
+            Code.APPROVAL_INVALID,
+            f"{len(names)} questions ask the same now, not {alike}; none was answered",
+            remedy="Look again: `ifctl approvals list`. What differs in anything that is shown is not alike.",
+        )
+    return names
+
+
+def _show(shell: Shell, answered: _Answered, file: NewFile | None, wanted: Code) -> None:
+    """Keep the receipt, show every answer, and fail with the first of their errors."""
+    from infrafabric.control.cli.action_view import report_json, show_report
+
     development = shell.home().is_development
     shapes: list[dict[str, Any]] = []
     errors: list[FabricError] = []
-    for name, came, effects in done:
+    for name, came, effects in answered.done:
         if isinstance(came, FabricError):
             shapes.append({"action": name, "outcome": None, "error": came.as_json()})
             errors.append(came)
@@ -194,13 +259,23 @@ def _answer(
         shapes.append(report_json(came, effects))
         if came.error is not None and came.error.code is not wanted:
             errors.append(came.error)
-    if late is not None:
-        errors.append(late)
+    if file is not None:
+        [(_, came, _)], [one] = answered.done, shapes
+        made = None if isinstance(came, FabricError) else came.receipt
+        if (problem := file.end(made)) is not None:
+            one["receipt_error"] = problem.as_json()
+            errors.append(problem)
+        elif made is not None:
+            one["receipt"] = str(file.path)
+    if answered.late is not None:
+        errors.append(answered.late)
 
     def render(console: Console) -> None:
-        for _, came, effects in done:
+        for (_, came, effects), shown in zip(answered.done, shapes, strict=True):
             if not isinstance(came, FabricError):
                 show_report(console, came, effects, development=development)
+                if "receipt" in shown:
+                    console.print(f"receipt  {shown['receipt']}", style="dim")
                 if came.error is not None and came.error.code is wanted:
                     shell.say(came.error.message)
 

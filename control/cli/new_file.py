@@ -12,7 +12,7 @@ __all__ = ["NewFile"]
 
 
 class NewFile:
-    """A fresh, empty file. Exactly one of `keep` and `discard` is called."""
+    """A fresh, empty file. Exactly one of `keep`, `discard` and `end` is called."""
 
     def __init__(self, path: Path, mode: int = 0o644) -> None:
         """Raises IF_ERR_EXISTS, IF_ERR_FILE_UNWRITABLE; nothing was made then."""
@@ -39,6 +39,17 @@ class NewFile:
         """Nothing came of it: remove the file."""
         os.close(self._descriptor)
         self._remove()
+
+    def end(self, data: bytes | None) -> FabricError | None:
+        """`keep` what came of it, or `discard` where nothing did; what kept it from being written."""
+        if data is None:
+            self.discard()
+            return None
+        try:
+            self.keep(data)
+        except FabricError as error:
+            return error
+        return None
 
     def _remove(self) -> None:
         with suppress(OSError):  # an empty file that stays is no reason to hide why there is nothing in it

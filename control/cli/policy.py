@@ -77,19 +77,22 @@ def check(shell: Shell, folder: Path | None) -> None:
 @policy.add_command
 @command("load", short_help="Take policies into force.")
 @_FOLDER
+@click.option("--shipped", is_flag=True, help="The set that ships, for a home that has none: puts its files there too.")
 @changing
-def load(shell: Shell, folder: Path | None, why: str | None) -> None:
+def load(shell: Shell, folder: Path | None, shipped: bool, why: str | None) -> None:
     """Take the policies of DIR, else of the home, into force, as one signed entry of the log.
 
     They hold at once, whole. A set that is not valid is refused, and the former one stays. A plan that waits for people
     under the former one becomes stale.
     """
-    from infrafabric.control.policies import differences, in_force, take, working_copy
+    from infrafabric.control.policies import differences, in_force, put_shipped, take, working_copy
 
     reason = shell.why(why)
+    if shipped and folder is not None:
+        raise FabricError(Code.USAGE, "DIR and --shipped exclude each other")
 
     async def work(house: House) -> dict[str, Any]:
-        files = working_copy(house, folder)
+        files = put_shipped(house.home) if shipped else working_copy(house, folder)
         differs = differences(files, in_force(house))
         policies = await take(house, files, reason, shell.trace)
         return {"digest": policies.digest, "policies": len(policies.rules), "changed": differs}

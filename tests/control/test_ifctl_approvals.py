@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(240)
 AGENT = "if://agent/Cutter"
 CUT = ("capability", "apply", "vmix.switcher", "--scene", "Intro", "--as", AGENT, "--why", "the show begins")
+OTHER = ("capability", "apply", "vmix.switcher", "--scene", "Music", "--as", AGENT, "--why", "later")
 
 
 def with_agent(run: Ifctl, name: str = "Cutter", *more: str) -> None:
@@ -76,6 +77,39 @@ def test_a_person_denies(studio: tuple[Ifctl, VmixSimulator]) -> None:
     assert code == Code.APPROVAL_INVALID.value and "refused" in message
 
 
+def test_the_receipt_of_what_was_agreed_to_is_written(studio: tuple[Ifctl, VmixSimulator], tmp_path: Path) -> None:
+    run, _ = studio
+    with_agent(run)
+    receipt, vkey = tmp_path / "cut.receipt.json", run.ok("witness", "vkey")["vkey"]
+    action = asks(run)
+    [answer] = run.ok("approvals", "approve", action, "--receipt", str(receipt), "--why", "go")["answers"]
+    assert answer["receipt"] == str(receipt)
+    proven = run.ok("witness", "verify", str(receipt), "--vkey", vkey)
+    assert proven["action"] == action and proven["approvals"]["agreed"] == 1
+    _, code, _ = run.refused("approvals", "deny", asks(run, *OTHER), "--receipt", str(receipt), "--why", "no")
+    assert code == Code.EXISTS.value and len(waiting(run)) == 1, "nothing is answered whose receipt cannot be kept"
+    absent = tmp_path / "absent.json"
+    assert run.refused("approvals", "approve", action, "--receipt", str(absent), "--why", "again")[1] == (
+        Code.APPROVAL_INVALID.value
+    )
+    assert not absent.exists()
+    result = run("approvals", "approve", action, waiting(run)[0]["action"], "--receipt", str(absent), "--why", "both")
+    assert result.exit_code == 2 and "one action" in result.stderr and len(waiting(run)) == 1
+
+
+def test_there_is_no_receipt_while_others_have_to_agree(studio: tuple[Ifctl, VmixSimulator], tmp_path: Path) -> None:
+    run, vmix = studio
+    policies = run.home / "policies" / "default.cedar"
+    policies.write_text(policies.read_text().replace('@verdict("ESCALATE")', '@verdict("ESCALATE")\n@people("2")'))
+    run.ok("policy", "load", "--why", "two have to agree")
+    with_agent(run)
+    result = run(*CUT, "--json")
+    action, receipt = json.loads(result.stdout)["action"], tmp_path / "cut.receipt.json"
+    [answer] = run.ok("approvals", "approve", action, "--receipt", str(receipt), "--why", "go")["answers"]
+    assert answer["outcome"] == "waiting" and "receipt" not in answer and not receipt.exists()
+    assert vmix.writes() == []
+
+
 def test_a_stale_plan_is_refused(studio: tuple[Ifctl, VmixSimulator]) -> None:
     run, vmix = studio
     with_agent(run)
@@ -90,7 +124,7 @@ def test_alike_ones_are_one_row_and_answered_at_once(studio: tuple[Ifctl, VmixSi
     run, vmix = studio
     with_agent(run)
     actions = [asks(run) for _ in range(3)]
-    other = asks(run, "capability", "apply", "vmix.switcher", "--scene", "Music", "--as", AGENT, "--why", "later")
+    other = asks(run, *OTHER)
     listed = run.ok("approvals", "list")
     assert sorted(map(sorted, listed["alike"])) == sorted([sorted(actions), [other]])
     table = run("approvals", "list").stdout

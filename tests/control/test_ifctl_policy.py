@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 
+import pytest
 from homes import Ifctl
 
+from infrafabric.control import making
 from infrafabric.control.home import write_atomically
 from infrafabric.kernel.canonical import loads
 from infrafabric.kernel.words.claims import Claim
@@ -69,6 +73,34 @@ def test_a_wrong_set_is_told_and_loses_nothing(bare_home: Ifctl) -> None:
 def test_what_holds_already_is_not_loaded_again(bare_home: Ifctl) -> None:
     assert bare_home.refused("policy", "load", "--why", "again")[1] == "IF_ERR_EXISTS"
     assert bare_home.refused("policy", "load")[1] == "IF_ERR_WHY_REQUIRED"
+
+
+def looks(run: Ifctl) -> dict[str, str]:
+    """What the doctor says of the policies."""
+    (look,) = [look for look in json.loads(run("doctor", "--json").stdout)["looks"] if look["what"] == "policies"]
+    assert isinstance(look, dict)
+    return look
+
+
+def test_a_home_without_policies_is_told_and_takes_those_that_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was made before there were policies."""
+    run = Ifctl(tmp_path / "home")
+    with monkeypatch.context() as before:
+        before.setattr(making, "shipped", dict)
+        run.ok("init", "--development")
+    shutil.rmtree(run.home / "policies")
+    found = looks(run)
+    assert found["state"] == "bad" and "everything is denied" in found["said"]
+    assert "ifctl policy load --shipped" in found["remedy"]
+    missing = run("policy", "load", "--why", "as before")
+    assert missing.exit_code == 1 and "ifctl policy load --shipped" in missing.stderr
+    assert run.ok("policy", "load", "--shipped", "--why", "policies at last")["changed"] == {"default.cedar": "added"}
+    assert looks(run)["state"] == "good"
+    assert run.refused("policy", "load", "--shipped", "--why", "once more")[1] == "IF_ERR_EXISTS"
+    (run.home / "policies" / "more.cedar").write_text('@id("all") permit (principal, action, resource);')
+    assert looks(run)["state"] == "note" and "the working copy is not: more.cedar added" in looks(run)["said"]
 
 
 def test_a_hazard_that_is_nearly_spelt_like_another_is_doubted(bare_home: Ifctl) -> None:

@@ -33,6 +33,7 @@ MEMBERS = {
     "falsify": Lazy(f"{_CLI}.falsify", "falsify", "Try to refute the plans that wait."),
     "run": Lazy(f"{_CLI}.run", "run", "Do a list of intents in order; undo it when one fails."),
     "watch": Lazy(f"{_CLI}.watch", "watch", "Keep comparing wanted and actual; report drift, or apply."),
+    "mcp": Lazy(f"{_CLI}.mcp", "mcp", "Serve a talent's capabilities to an agent (Model Context Protocol)."),
     "witness": Lazy(f"{_CLI}.witness", "witness", "The log: find, show, prove, verify, export, anchor, erase."),
     "demo": Lazy(f"{_CLI}.demo", "demo", "The whole story in a throwaway home, against a simulator."),
     "doctor": Lazy(f"{_CLI}.doctor", "doctor", "Look whether everything is in order."),

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infrafabric.control.operator import OPERATOR
-from infrafabric.control.trust_store import keep_trust
 from infrafabric.kernel.canonical import loads
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
-from infrafabric.kernel.words.entries import Kind, TrustChanged, TrustGraced
+from infrafabric.kernel.words.entries import Kind, TrustGraced
 from infrafabric.keys.keyfile import Protection
 from infrafabric.keys.signing import SigningKey
-from infrafabric.registry.trust import advance, sign_trust
+from infrafabric.registry.trust import sign_trust
 from infrafabric.registry.trust_edit import rotate_root as rotated
 from infrafabric.registry.trust_expiry import Given, make_grace, read_grace
 
@@ -42,13 +41,7 @@ async def adopt(house: House, document: bytes, change: str, why: str, trace: str
 
     Raises what `registry.trust.advance` raises; nothing has changed then.
     """
-    following = advance(house.trusted, document, house.now())
-    keep_trust(house.home.trust, following)
-    body = TrustChanged(
-        talent=OPERATOR, trace=trace, version=following.trust.version, digest=following.digest, why=why, change=change
-    )
-    await house.record(Entry(Kind.TRUST_CHANGED, body, actor=OPERATOR))
-    await house.take_trust(following)
+    following = await house.adopt(document, change, why, trace)
     return Adopted(following.trust.version, following.digest, following.trust.expires, change)
 
 

@@ -5,6 +5,11 @@
 | `reading` | no | read-only, beside a running kernel | none | no |
 | `operating` | yes | writable | operator's and the log's | no |
 | `acting` | yes | writable | operator's and the log's | yes |
+| `alone` | yes | as `operating`, for what no kernel may be asked to do for another process | | |
+| `serving` | yes | as `acting`, by the kernel that other processes then ask | | |
+
+Where a kernel serves the home, `operating` and `acting` take no lock: what they do, that kernel does for them
+(`control/local`).
 """
 
 from __future__ import annotations
@@ -13,7 +18,6 @@ import asyncio
 import base64
 import binascii
 import functools
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -22,18 +26,20 @@ from typing import TYPE_CHECKING, Literal
 from infrafabric.control.breaking import closings
 from infrafabric.control.former_secrets import drop_former_secrets
 from infrafabric.control.home import FORMAT, Home
+from infrafabric.control.lock import HomeLock
 from infrafabric.control.log_keys import load_log_keys, log_publics, lost_key, settle_log_key
 from infrafabric.control.logger import LateLogger
-from infrafabric.control.operator import Operator
+from infrafabric.control.opening_log import log_limits, open_log
+from infrafabric.control.operator import OPERATOR, Operator
+from infrafabric.control.recording import check_unchanged
 from infrafabric.control.settings import Settings, load_settings
 from infrafabric.control.stopping import record_stops
-from infrafabric.control.trust_store import load_grace, load_trust
+from infrafabric.control.trust_store import keep_trust, load_grace, load_trust
 from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.clock import AccountedClock, moment
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry, SecretBackend
-from infrafabric.kernel.projections import project
-from infrafabric.kernel.words.entries import TargetChanged
+from infrafabric.kernel.words.entries import AdapterUnloaded, BreakerChanged, Kind, TargetChanged, TrustChanged
 from infrafabric.kernel.words.manifest import Manifest
 from infrafabric.kernel.words.names import talent_id
 from infrafabric.keys.keystore import Keystore
@@ -41,22 +47,23 @@ from infrafabric.keys.library_log import from_libraries
 from infrafabric.keys.passphrase import Passphrase
 from infrafabric.keys.redaction import SecretRedactor
 from infrafabric.keys.references import References
-from infrafabric.keys.signing import PublicKey, SigningKey
+from infrafabric.keys.signing import PublicKey
 from infrafabric.keys.vault import Vault
-from infrafabric.registry.registry import AdapterRegistry
+from infrafabric.registry.registry import AdapterRegistry, Unload
 from infrafabric.registry.store import BundleStore
-from infrafabric.registry.trust import Trusted
+from infrafabric.registry.trust import Trusted, advance
 from infrafabric.registry.trust_expiry import Given, expiry_warning
-from infrafabric.witness.limits import Limits as LogLimits
 from infrafabric.witness.reading import LogReading
 
 if TYPE_CHECKING:
+    from infrafabric.control.admitting import Admitted
+    from infrafabric.kernel.ask import Ask
     from infrafabric.kernel.kernel import Kernel
     from infrafabric.witness.log import WitnessLog
 
-__all__ = ["House", "Mode", "open_house", "open_log"]
+__all__ = ["House", "Mode", "open_house"]
 
-Mode = Literal["reading", "operating", "acting"]
+Mode = Literal["reading", "operating", "acting", "alone", "serving"]
 
 
 class House:
@@ -90,7 +97,9 @@ class House:
         self.authority = Authority(
             log.facts, log.origin, lambda: frozenset(self.trusted.trust.operator_keys), verify_signature
         )
-        self.warnings = _warnings(self)
+        self.warnings = self.trust_warnings()
+        self.changing = asyncio.Lock()
+        """Held while what operators said is compared and changed."""
         self._kernel: Kernel | None = None
 
     def secret_backends(self) -> Mapping[str, SecretBackend]:
@@ -128,9 +137,20 @@ class House:
             raise FabricError(Code.OPERATOR_UNKNOWN, f"the trust set does not name the operator key {key.public}")
         return Operator(key, self.log.origin, trace)
 
-    async def record(self, *entries: Entry) -> None:
+    async def record(self, *entries: Entry, since: int | None = None) -> int:
         """Append entries; they are durable and under a signed checkpoint on return. A changed target begins anew, its
-        breakers closed."""
+        breakers closed, and a kernel drops what they say is unloaded. Gives the size of the log then.
+
+        `since` is the size of the log that the changes rest on: raises IF_ERR_CHANGED_MEANWHILE where one of the
+        records that they replace was changed after it, and nothing is appended then.
+        """
+        async with self.changing:
+            if since is not None:
+                check_unchanged(self.reading, entries, since)
+            await self._append(*entries)
+            return self.log.size
+
+    async def _append(self, *entries: Entry) -> None:
         changed = [entry.body for entry in entries if isinstance(entry.body, TargetChanged)]
         closed = [
             entry
@@ -138,9 +158,14 @@ class House:
             for entry in closings(self.log.facts, body.value.name, tenant=body.tenant, trace=body.trace, why=body.why)
         ]
         await self.log.append(*entries, *closed)
-        if self._kernel is not None:
-            for body in changed:
-                await self._kernel.forget(body.value.name)
+        if self._kernel is None:
+            return
+        reset = [entry.body.target for entry in entries if isinstance(entry.body, BreakerChanged)]
+        for target in dict.fromkeys([*(body.value.name for body in changed), *reset]):
+            await self._kernel.forget(target)
+        for entry in entries:
+            if isinstance(entry.body, AdapterUnloaded):
+                await self._kernel.drop(entry.body.adapter)
 
     @functools.cached_property
     def clock(self) -> AccountedClock:
@@ -207,10 +232,47 @@ class House:
             raise FabricError(Code.NAME_INVALID, f"{name} could be {' or '.join(found)}")
         return found[0]
 
+    async def adopt(self, document: bytes, change: str, why: str, trace: str) -> Trusted:
+        """Make `document` the home's trust set: kept as a file, then named by the log; then `take_trust`.
+
+        Raises what `registry.trust.advance` raises; nothing has changed then.
+        """
+        async with self.changing:
+            following = advance(self.trusted, document, _now())
+            keep_trust(self.home.trust, following)
+            body = TrustChanged(
+                talent=OPERATOR, trace=trace, version=following.trust.version, digest=following.digest, why=why,
+                change=change,
+            )  # fmt: skip
+            await self._append(Entry(Kind.TRUST_CHANGED, body, actor=OPERATOR))
+            await self._unload(self.registry.refresh())  # another process may have installed what the set allows
+            await self.take_trust(following)
+        return following
+
     async def take_trust(self, trusted: Trusted) -> None:
         """Judge by another trust set from now on; what it no longer allows is unloaded. A grace ends with its set."""
         self.trusted, self.grace, self.grace_fault = trusted, None, None
-        gone = self.registry.update_trust(trusted)
+        await self._unload(self.registry.update_trust(trusted))
+
+    async def refresh(self) -> None:
+        """Look again at the bundles and secrets in the home's folders, which somebody changed."""
+        await self._unload(self.registry.refresh())
+        self.learn()
+
+    def learn(self) -> None:
+        """Mask the vault's values: one may stand in an intent for a target that refers to no secret."""
+        for kept in self.vault.all_kept().values():
+            for value in (kept.value, *(former.value for former in kept.former)):
+                with suppress(FabricError):  # too short to be told from other words
+                    self.redactor.learn(value)
+
+    async def admit(self, ask: Ask) -> Admitted:
+        """What an ask is about. Raises what would turn it away before it is planned; see `admitting.admit`."""
+        from infrafabric.control.admitting import admit
+
+        return await admit(self.kernel, ask)
+
+    async def _unload(self, gone: tuple[Unload, ...]) -> None:
         if self._kernel is not None:
             for unload in gone:
                 await self._kernel.unload([unload.capability.digest], unload.reason.message)
@@ -219,6 +281,22 @@ class House:
         """Let what the grace covers go on after the present set's expiry."""
         self.grace, self.grace_fault = given, None
         self.registry.update_trust(self.trusted, given)
+
+    def trust_warnings(self) -> list[str]:
+        """What is to be said of the trust set's age, and of a grace that does not count."""
+        trusted, now = self.trusted, _now()
+        found = [] if self.grace_fault is None else [f"the grace in the log does not count: {self.grace_fault.message}"]
+        reached = expiry_warning(trusted, now)
+        if reached is None:
+            return found
+        if reached > 0:
+            days = f"{reached} days" if reached > 1 else "a day"
+            return [*found, f"the trust set expires at {trusted.trust.expires}, within {days}; `ifctl trust renew`"]
+        expired = f"the trust set expired at {trusted.trust.expires}"
+        if self.grace is None or now >= self.grace.grace.until_at:
+            return [*found, f"{expired}: nothing is loaded; `ifctl trust renew`"]
+        covers = f"{len(self.grace.grace.covers)} bundle(s) go on under a grace until {self.grace.grace.until}"
+        return [*found, f"{expired}: {covers}; `ifctl trust renew`"]
 
     def anchoring(self, tell: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, FabricError]]:
         """For a door that stays open: `[witness] anchors` are written meanwhile. See `anchoring.anchoring`."""
@@ -244,22 +322,28 @@ async def open_house(
     Raises IF_ERR_SETTINGS_INVALID, IF_ERR_HOME_LOCKED, IF_ERR_KEY_*, IF_ERR_PASSPHRASE_*, IF_ERR_VAULT_*,
     IF_ERR_TRUST_*, IF_ERR_LOG_DAMAGED, IF_ERR_SANDBOX_UNAVAILABLE.
     """
+    from infrafabric.control.local.place import is_served
+
     settings = load_settings(home.settings_file)
     keystore = Keystore(home.keys, passphrase, development=home.is_development)
     async with AsyncExitStack() as stack:
         if mode != "reading" or home.format < FORMAT:
             lock = stack.enter_context(home.lock)
-            await asyncio.to_thread(lock.acquire, settings.lock_wait_s, waiting=tell)
+            mine = functools.partial(
+                lock.acquire, settings.lock_wait_s, waiting=tell, instead=lambda: is_served(home.root)
+            )
+            if not await asyncio.to_thread(mine):
+                if mode == "alone" or mode == "serving":
+                    raise _served(home, lock)
+                yield await stack.enter_async_context(ask_kernel(home, settings, keystore, mode))
+                return
             home.migrate()
         if mode == "reading":
-            publics = log_publics(keystore)
-            log = LogReading.at(home.log_file, *publics, development=home.is_development, limits=log_limits(settings))
-            stack.push_async_callback(log.close)
-            yield House(home, settings, log, keystore)
+            yield House(home, settings, await stack.enter_async_context(read_log(home, settings, keystore)), keystore)
             return
         key, heir = await asyncio.to_thread(load_log_keys, keystore)
         starting = None
-        if mode == "acting":
+        if mode == "acting" or mode == "serving":
             from infrafabric.control.starting import ending_chassis, start_chassis
 
             # The sandbox starts while vault and log are opened: together they take no longer than it alone.
@@ -270,7 +354,7 @@ async def open_house(
         writable = await open_log(home, settings, key, pseudonym_key, heir)
         stack.push_async_callback(writable.close)
         house = House(home, settings, writable, keystore, vault)
-        _learn(house)
+        house.learn()
         house.warnings += lost_key(writable) if heir is None else await settle_log_key(house, tell)
         stack.enter_context(from_libraries(house.logger))
         await drop_former_secrets(house)
@@ -285,59 +369,29 @@ async def open_house(
         yield house
 
 
-def _learn(house: House) -> None:
-    """Mask the vault's values from the start: one may stand in an intent for a target that refers to no secret."""
-    for kept in house.vault.all_kept().values():
-        for value in (kept.value, *(former.value for former in kept.former)):
-            with suppress(FabricError):  # too short to be told from other words
-                house.redactor.learn(value)
+@asynccontextmanager
+async def read_log(home: Home, settings: Settings, keystore: Keystore) -> AsyncIterator[LogReading]:
+    """The home's log, read beside whoever writes it. Raises IF_ERR_KEY_*, IF_ERR_LOG_DAMAGED."""
+    publics = log_publics(keystore)
+    log = LogReading.at(home.log_file, *publics, development=home.is_development, limits=log_limits(settings))
+    try:
+        yield log
+    finally:
+        await log.close()
 
 
-async def open_log(
-    home: Home, settings: Settings, key: SigningKey, pseudonym_key: bytes, heir: SigningKey | None = None
-) -> WitnessLog:
-    """The home's log, writable. A log that was rolled back or damaged opens too, and refuses every append.
+@asynccontextmanager
+async def ask_kernel(home: Home, settings: Settings, keystore: Keystore, mode: Mode) -> AsyncIterator[House]:
+    """The house as one that a running kernel has open, and that does there what it is asked to do here."""
+    from infrafabric.control.local.remote import RemoteHouse
 
-    `heir` is the key that takes over from `key`, where the log's key is being changed.
-    """
-    from infrafabric.witness.log import WitnessLog
-    from infrafabric.witness.signer import KeySigner
-    from infrafabric.witness.slots import Slots
-    from infrafabric.witness.sqlite_store import SqliteStore
-
-    return await WitnessLog.open(
-        SqliteStore(home.log_file),
-        Slots(home.slots_file),
-        origin=home.origin,
-        signer=KeySigner(key),
-        heir=KeySigner(heir) if heir is not None else None,
-        pseudonym_key=pseudonym_key,
-        project=project,
-        clock=time.time,
-        limits=log_limits(settings),
-        development=home.is_development,
-        mark=home.log_file.with_name("standing"),
-    )
+    async with read_log(home, settings, keystore) as log:
+        yield RemoteHouse(home, settings, log, keystore, acting=mode == "acting")
 
 
-def log_limits(settings: Settings) -> LogLimits:
-    return LogLimits(**settings.witness.model_dump(exclude={"anchors", "anchor_every_s"}))
-
-
-def _warnings(house: House) -> list[str]:
-    trusted, now = house.trusted, _now()
-    found = [] if house.grace_fault is None else [f"the grace in the log does not count: {house.grace_fault.message}"]
-    reached = expiry_warning(trusted, now)
-    if reached is None:
-        return found
-    if reached > 0:
-        days = f"{reached} days" if reached > 1 else "a day"
-        return [*found, f"the trust set expires at {trusted.trust.expires}, within {days}; `ifctl trust renew`"]
-    expired = f"the trust set expired at {trusted.trust.expires}"
-    if house.grace is None or now >= house.grace.grace.until_at:
-        return [*found, f"{expired}: nothing is loaded; `ifctl trust renew`"]
-    covers = f"{len(house.grace.grace.covers)} bundle(s) go on under a grace until {house.grace.grace.until}"
-    return [*found, f"{expired}: {covers}; `ifctl trust renew`"]
+def _served(home: Home, lock: HomeLock) -> FabricError:
+    said = f"a kernel serves {home.root} already, in {lock.holder()}"
+    return FabricError(Code.HOME_LOCKED, said, remedy="This needs the home to itself: end that kernel first (SIGTERM).")
 
 
 def _now() -> datetime:

@@ -27,15 +27,25 @@ class HomeLock:
         self._path = path
         self._descriptor: int | None = None
 
-    def acquire(self, wait_s: float, *, waiting: Callable[[str], None] | None = None) -> None:
+    def acquire(
+        self,
+        wait_s: float,
+        *,
+        waiting: Callable[[str], None] | None = None,
+        instead: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Take the lock, waiting at most `wait_s` seconds. Raises IF_ERR_HOME_LOCKED.
 
-        `waiting` is told once, in words, when there is something to wait for.
+        `waiting` is told once, in words, when there is something to wait for. False, and no lock, where another holds
+        it and `instead` says that it need not be waited for.
         """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         deadline = time.monotonic() + wait_s
         told = False
         while not try_lock(descriptor):
+            if instead():
+                os.close(descriptor)
+                return False
             if time.monotonic() >= deadline:
                 holder = self.holder()
                 os.close(descriptor)
@@ -50,6 +60,7 @@ class HomeLock:
         os.lseek(descriptor, LOCKED_BYTES, os.SEEK_SET)
         os.ftruncate(descriptor, LOCKED_BYTES)
         os.write(descriptor, str(os.getpid()).encode())
+        return True
 
     def release(self) -> None:
         """Give the lock back; without effect when it is not held."""

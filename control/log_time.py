@@ -27,7 +27,7 @@ class LogTime:
 
 def log_time(house: House) -> LogTime:
     """What the clock says, beside the last entry. Raises IF_ERR_ENTRY_UNKNOWN while the log is empty."""
-    from infrafabric.control.house import log_limits
+    from infrafabric.control.opening_log import log_limits
 
     last = house.reading.entry(house.reading.size - 1).parsed.at
     clock = LogClock(time.time, steady_s, parse_at(last), log_limits(house.settings))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infrafabric.control.approver_key import OPERATOR_PERSON
 from infrafabric.control.home import Home, Kind
-from infrafabric.control.house import open_log
+from infrafabric.control.opening_log import open_log
 from infrafabric.control.operator import OPERATOR, Operator
 from infrafabric.control.settings import Settings
 from infrafabric.control.trust_store import keep_trust

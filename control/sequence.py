@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from infrafabric.control.admitting import Admitted
 from infrafabric.control.patience import patiently
 from infrafabric.control.steps import Step, Steps
-from infrafabric.kernel.admission import authenticate, authorize, check_intent, set_out
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
-from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Outcome
@@ -262,18 +261,13 @@ def ask_of(step: Step, talent: str, why: str, trace: str, purpose: Purpose, expe
     )
 
 
-async def admitted(house: House, step: Step, talent: str) -> Journey:
+async def admitted(house: House, step: Step, talent: str) -> Admitted:
     """The step as far as it comes before a plan. Nothing is recorded, and nothing asked of the target.
 
     Raises, naming the step, what would turn it away there: talent, capability, target, grant, intent.
     """
-    parts = house.kernel.parts
-    ask = ask_of(step, talent, "a check", new_trace_id(), "plan")
     try:
-        journey = set_out(parts, ask, "", authenticate(parts, talent), None)
-        authorize(journey)
-        await check_intent(journey)
-        return journey
+        return await house.admit(ask_of(step, talent, "a check", new_trace_id(), "plan"))
     except FabricError as error:
         raise FabricError(error.code, f"step {step.id}: {error.message}", remedy=error.remedy) from None
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from infrafabric.control.admitting import Admitted
 from infrafabric.control.patience import COUNTED, happens, patiently
 from infrafabric.control.sequence import admitted, ask_of
 from infrafabric.control.steps import Step
 from infrafabric.control.watched import Event, Pace, State, Watched
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.kernel.parts import Journey
 from infrafabric.kernel.ports import Signals
 from infrafabric.kernel.words.manifest import Kind
 from infrafabric.kernel.words.plan import Outcome
@@ -33,6 +33,8 @@ LISTEN_S = 2.0
 """How long the opening of signals may hold up a look."""
 
 Tell = Callable[[Step, Event], None]
+Opening = Callable[[], AbstractAsyncContextManager[Signals] | None]
+"""Gives what a target tells of changes, to be opened; None where nobody can hear it."""
 
 
 @dataclass(slots=True)
@@ -69,20 +71,20 @@ class Watch:
 
         Raises, before the first look, what would turn a step away, and IF_ERR_USAGE for an event, which has no state.
         """
-        journeys = [await admitted(self.house, step, self.talent) for step in self.steps]
-        for step, journey in zip(self.steps, journeys, strict=True):
-            if journey.capability.manifest.kind is Kind.EVENT:
-                name = journey.capability.manifest.name
+        found = [await admitted(self.house, step, self.talent) for step in self.steps]
+        for step, one in zip(self.steps, found, strict=True):
+            if one.manifest.kind is Kind.EVENT:
+                name = one.manifest.name
                 raise FabricError(Code.USAGE, f"step {step.id}: {name} is an event: it has no state to compare with")
         self._once = once
         if for_s is not None:
             asyncio.get_running_loop().call_later(for_s, self.stop)
         async with asyncio.TaskGroup() as group:
-            for step, watched, journey in zip(self.steps, self.watched, journeys, strict=True):
-                group.create_task(self._keep(step, watched, journey))
+            for step, watched, one in zip(self.steps, self.watched, found, strict=True):
+                group.create_task(self._keep(step, watched, one))
 
-    async def _keep(self, step: Step, watched: Watched, journey: Journey) -> None:
-        async with listening(journey) as ear:
+    async def _keep(self, step: Step, watched: Watched, admitted: Admitted) -> None:
+        async with listening(admitted.signals) as ear:
             prompted = 0
             while not self._stop.is_set():
                 if not self._once:
@@ -140,9 +142,9 @@ class Watch:
 
 
 @asynccontextmanager
-async def listening(journey: Journey) -> AsyncIterator[Ear]:
-    """An ear at the journey's target, closed at the end."""
-    ear = Ear(journey)
+async def listening(opening: Opening) -> AsyncIterator[Ear]:
+    """An ear at a target, closed at the end."""
+    ear = Ear(opening)
     try:
         yield ear
     finally:
@@ -152,8 +154,8 @@ async def listening(journey: Journey) -> AsyncIterator[Ear]:
 class Ear:
     """Hears that a target tells of a change, where its manifest says how. Without such signals only time passes."""
 
-    def __init__(self, journey: Journey) -> None:
-        self._journey = journey
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
         self._signals: Signals | None = None
         self._stack = AsyncExitStack()
         self.heard = False
@@ -161,12 +163,10 @@ class Ear:
 
     async def open(self) -> None:
         """Listen, if that is possible and not so already. A target that cannot be listened to is looked at only."""
-        manifest, parts = self._journey.capability.manifest, self._journey.parts
-        if self._signals is not None or manifest.signals is None:
+        if self._signals is not None:
             return
         try:
-            driver = parts.driver(manifest.signals.driver or manifest.driver)
-            opening = driver.signals(manifest, self._journey.target, self._journey.secrets)
+            opening = self._opening()
             if opening is not None:
                 async with asyncio.timeout(LISTEN_S):
                     self._signals = await self._stack.enter_async_context(opening)

@@ -205,13 +205,19 @@ class Kernel:
     async def unload(self, adapters: Iterable[str], reason: str) -> None:
         """Drop loaded bundles, by digest: their guests end at once, the next write of their actions is refused."""
         for digest in adapters:
-            loaded = self._loaded.pop(digest, None)
+            loaded = await self.drop(digest)
             if loaded is None:
                 continue
-            await self.parts.chassis.unload(digest)
             capability, version = loaded
             body = e.AdapterUnloaded(capability=capability, version=version, adapter=digest, reason=reason)
             await self.parts.log.append(Entry(Kind.ADAPTER_UNLOADED, body))
+
+    async def drop(self, digest: str) -> tuple[str, str] | None:
+        """Drop a loaded bundle whose unloading others record; its capability and version, None where none was."""
+        loaded = self._loaded.pop(digest, None)
+        if loaded is not None:
+            await self.parts.chassis.unload(digest)
+        return loaded
 
     def _check_drivers(self, journey: Journey) -> None:
         """Raise IF_ERR_MANIFEST_INVALID for templates or signals that could not be spoken. A driver for signals that is

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -250,14 +249,7 @@ class Driver:
 
 
 def ear(driver: Driver | None) -> Ear:
-    signals = None if driver is None else SimpleNamespace(driver=None)
-    journey: Any = SimpleNamespace(
-        capability=SimpleNamespace(manifest=SimpleNamespace(signals=signals, driver="x")),
-        parts=SimpleNamespace(driver=lambda name: driver),
-        target=None,
-        secrets={},
-    )
-    return Ear(journey)
+    return Ear(lambda: None if driver is None else driver.signals())
 
 
 async def test_news_cut_a_pause_short_and_no_news_do_not() -> None:

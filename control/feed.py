@@ -242,6 +242,8 @@ class Feed:
         """Index of the next entry that followers will be handed."""
         self.reading = asyncio.Semaphore(2)
         """Those who catch up read in turns, so that many at once hold nobody else up."""
+        self.changes = 0
+        """Entries so far after which somebody's leave may be another."""
         self._followers: dict[Follower, None] = {}
         self._observers: list[Callable[[Noted], None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -330,6 +332,7 @@ class Feed:
             for observer in self._observers:
                 observer(one)
         if any(one.kind in _LEAVE for one in noted):
+            self.changes += 1
             for follower in list(self._followers):
                 with suppress(FabricError):
                     follower.check()

@@ -18,6 +18,7 @@ pytest_plugins = (
     "sandbox",
     "world",
     "served",
+    "listening",
 )
 
 

@@ -1,0 +1,1 @@
+"""What stays open: the feed to callers, as server-sent events and over WebSocket."""

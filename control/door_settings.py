@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,14 +22,23 @@ def _whole(text: str) -> str:
 
 
 FilePath = Annotated[str, Field(max_length=4_096), AfterValidator(_whole)]
+
+
+def _secure(text: str) -> str:
+    if not text.startswith("https://") and urlsplit(text).hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("is neither https nor of this machine")
+    return text
+
+
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]{1,300}[^\s]{0,500}$")]
 
 
 class OidcSettings(Section):
     """`[[serve.oidc]]`: an OpenID provider whose bearer tokens are taken."""
 
-    issuer: Url
-    """As the tokens' `iss` has it, to the letter; its keys are found by OpenID Connect Discovery."""
+    issuer: Annotated[Url, AfterValidator(_secure)]
+    """As the tokens' `iss` has it, to the letter; its keys are found by OpenID Connect Discovery. https, or an address
+    of this machine."""
     audience: Annotated[str, Field(min_length=1, max_length=500)]
     """What `aud` must hold: a token made for another service is none for this one."""
     algorithms: Annotated[tuple[Literal["RS256", "PS256", "ES256", "EdDSA"], ...], Field(min_length=1)] = (
@@ -81,6 +91,8 @@ class ServeSettings(Section):
     """Seconds that a signed request (RFC 9421) is taken after it was made; its nonce is remembered as long."""
     session_s: Annotated[float, Field(ge=60, le=30 * 86_400)] = 12 * 3_600.0
     """Seconds that a console session lasts: a shift."""
+    session_idle_s: Annotated[float, Field(ge=60, le=30 * 86_400)] = 2 * 3_600.0
+    """Seconds without a request after which a session ends: nobody sits at it."""
     link_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
     """Seconds that a one-time console link can be used."""
     stop_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import infrafabric
 from infrafabric.control.api.auth.api_keys import ApiKeys
-from infrafabric.control.api.auth.door import Door
-from infrafabric.control.feed import Feed
+from infrafabric.control.api.auth.door import Authenticator, Door
+from infrafabric.control.api.auth.oidc import OidcTokens
+from infrafabric.control.api.auth.sessions import Sessions
+from infrafabric.control.api.auth.signatures import SignedRequests
 from infrafabric.control.api.frame.rates import Rates
 from infrafabric.control.api.idempotency import Answers
+from infrafabric.control.api.leave import Leaves
+from infrafabric.control.api.streams.places import Places
 from infrafabric.control.crash import keep_crash
+from infrafabric.control.feed import Feed
 from infrafabric.kernel.errors import FabricError
 
 if TYPE_CHECKING:
@@ -27,21 +33,39 @@ class Service:
 
     house: House
     door: Door
+    sessions: Sessions
     answers: Answers = field(default_factory=Answers)
     """What was answered under which `Idempotency-Key`, of records; actions have theirs in the log."""
     version: str = infrafabric.__version__
+    feed: Feed = field(init=False)
+    """Close it before the server is asked to end: streams have no end of their own."""
+    leaves: Leaves = field(init=False)
+    places: Places = field(init=False)
     _made: dict[str, bytes] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        feed = self.feed = Feed(self.house.log)
+        self.leaves = Leaves(self.house, lambda: feed.changes, self.sessions.holds)
+        self.places = Places(self.house.settings.serve.streams_each)
+
     @classmethod
-    def of(cls, house: House) -> Service:
-        """The service of an open house, its doors as the house's settings say."""
-        serve = house.settings.serve
-        door = Door(
-            [ApiKeys(house.authority, house.clock)],
-            Rates("credential", serve.requests_rps, serve.requests_burst),
-            Rates("refused", serve.refused_rps, serve.refused_burst),
+    def of(cls, house: House, since: datetime | None = None) -> Service:
+        """The service of an open house, its doors as the house's settings say.
+
+        `since` is when the house was opened, now where it is None: requests that were signed before are refused.
+        """
+        serve, authority, clock = house.settings.serve, house.authority, house.clock
+        sessions = Sessions(
+            authority, clock, lasting_s=serve.session_s, idle_s=serve.session_idle_s, link_s=serve.link_s
         )
-        return cls(house, door)
+        ways: list[Authenticator] = [
+            ApiKeys(authority, clock),
+            SignedRequests(authority, house.talent_named, clock, window_s=serve.signature_s, since=since or clock()),
+            sessions,
+            OidcTokens(authority, clock, serve.oidc),
+        ]
+        rates = Rates("credential", serve.requests_rps, serve.requests_burst)
+        return cls(house, Door(ways, rates, Rates("refused", serve.refused_rps, serve.refused_burst)), sessions)
 
     def keep(self, error: BaseException, trace: str) -> FabricError:
         """Keep a fault's traceback in the home. Gives IF_ERR_INTERNAL to answer with."""

@@ -57,6 +57,7 @@ from infrafabric.witness.reading import LogReading
 
 if TYPE_CHECKING:
     from infrafabric.control.admitting import Admitted
+    from infrafabric.control.messages.door import MessageDoor
     from infrafabric.kernel.ask import Ask
     from infrafabric.kernel.kernel import Kernel
     from infrafabric.witness.log import WitnessLog
@@ -172,6 +173,13 @@ class House:
         """The time by which grants end: a wall clock that was set back before the log's last entry revives none."""
         last = self.reading.entry(self.reading.size - 1).parsed.at
         return AccountedClock(floor=moment(last).timestamp())
+
+    @functools.cached_property
+    def messages(self) -> MessageDoor:
+        """Where messages are admitted, in `acting` and `serving`."""
+        from infrafabric.control.messages.door import MessageDoor
+
+        return MessageDoor(self)
 
     # --- what is here
 

@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any, Protocol
 
+from infrafabric.control.api.frame.rates import Rates
 from infrafabric.control.messages.answers import Answer
 from infrafabric.control.messages.bodies import admitted_entry, refused_entry, trace_of
 from infrafabric.control.messages.frames import Frame
-from infrafabric.control.messages.limits import Bounded
 from infrafabric.control.messages.routing import Routed, route_claim
 from infrafabric.control.messages.senders import Senders
 from infrafabric.kernel.ask import Ask, Report
@@ -29,6 +30,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry, Facts
 from infrafabric.kernel.stations import OnStation
 from infrafabric.kernel.words.things import Talent
+from infrafabric.policy.buckets import TokenBucket
 from infrafabric.transports.envelopes.admission import Rules, Sender, Step, check_key
 from infrafabric.transports.envelopes.opening import Opened
 from infrafabric.witness.writer import Proven
@@ -121,8 +123,8 @@ class Messages:
         self._limits = limits or Limits()
         self._development = development
         self._senders = Senders(log.facts)
-        self._rates = Bounded(self._limits.rps, self._limits.burst)
-        self._recorded = Bounded(REFUSALS_RPS, REFUSALS_BURST)
+        self._rates = Rates("sender", self._limits.rps, self._limits.burst)
+        self._recorded = TokenBucket(REFUSALS_RPS, REFUSALS_BURST, monotonic())
         self._queue: list[_Waiting] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -216,7 +218,7 @@ class Messages:
                 )
             signed = True
             waiting.passes("signature")
-            self._rates.check(name, f"messages of {name}")
+            self._rates.take(name)
             self._check_content(opened, now)
             sender = self._senders.of(name)
             step = sender.judge(opened, now, self._limits.rules)
@@ -251,7 +253,7 @@ class Messages:
 
     def _refused(self, waiting: _Waiting, talent: Talent | None, error: FabricError, *, signed: bool) -> _Judged | None:
         """Record the refusal where the talent is here and there is room for it; else count it, and tell the caller."""
-        if talent is None or error.code in _COUNTED or self._recorded.take(""):
+        if talent is None or error.code in _COUNTED or self._recorded.take(monotonic()):
             self._count(error.code, waiting.source)
             waiting.refuse(error)
             return None

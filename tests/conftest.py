@@ -17,6 +17,7 @@ pytest_plugins = (
     "press",
     "sandbox",
     "world",
+    "messaging",  # after what it is made of
     "served",
     "listening",
 )

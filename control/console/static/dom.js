@@ -37,7 +37,8 @@ export const badge = (text, tone = "plain") => h("span", { class: `badge ${tone}
 
 /** A list of terms. Pairs whose value is empty are left out. */
 export function facts(...pairs) {
-  const rows = pairs.filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== "");
+  const empty = (value) => value === null || value === undefined || value === false || value === "" || value?.length === 0;
+  const rows = pairs.filter((pair) => pair && !empty(pair[1]));
   return h("dl", { class: "facts" }, rows.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
 }
 

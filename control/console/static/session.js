@@ -1,0 +1,15 @@
+// Who is looking, and with which passkeys.
+
+import { get, trust } from "./api.js";
+
+/** {talent, scopes, roles, …} as `/v1/me` has it. */
+export let me = null;
+
+export async function load() {
+  me = await get("/me");
+  trust(me.csrf);
+  return me;
+}
+
+/** The id of the talent that is looking. */
+export const own = () => (typeof me?.talent === "object" ? me.talent.id : me?.talent) ?? "";

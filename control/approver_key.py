@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infrafabric.kernel.approving import approval_bytes
 from infrafabric.kernel.errors import Code, FabricError
@@ -62,45 +62,33 @@ def key_of(keystore: Keystore, talent: str, enrolled: str | None) -> SigningKey:
 
 def agreement(asked: Asked, approver: str, key: SigningKey, why: str) -> ApprovalGiven:
     """That `approver` agrees to the plan that `asked` is about, signed."""
-    return ApprovalGiven(
-        approver=approver,
-        verdict=asked.decision.verdict,
-        context_digest=asked.context_digest,
-        nonce=asked.pending.nonce,
-        expires=asked.pending.expires,
-        why=why,
-        key=str(key.public),
-        signature=_signature(asked, approver, asked.decision.verdict, key),
-    )
+    verdict = asked.decision.verdict
+    return ApprovalGiven(verdict=verdict, **_answer(asked, approver, why), **_signed(asked, approver, verdict, key))
 
 
 def objection(asked: Asked, approver: str, key: SigningKey, why: str) -> ApprovalRefused:
     """That `approver` refuses the plan that `asked` is about, signed."""
-    return ApprovalRefused(
-        approver=approver,
-        context_digest=asked.context_digest,
-        nonce=asked.pending.nonce,
-        expires=asked.pending.expires,
-        why=why,
-        key=str(key.public),
-        signature=_signature(asked, approver, Verdict.DENY, key),
-    )
+    return ApprovalRefused(**_answer(asked, approver, why), **_signed(asked, approver, Verdict.DENY, key))
 
 
 def by_source(asked: Asked, talent: str, source: str, why: str) -> ApprovalGiven:
     """That the action `source` of `talent` planned the same. Nobody signs it: the log says so."""
-    return ApprovalGiven(
-        approver=talent,
-        verdict=asked.decision.verdict,
-        context_digest=asked.context_digest,
-        nonce=asked.pending.nonce,
-        expires=asked.pending.expires,
-        why=why,
-        source=source,
-    )
+    return ApprovalGiven(verdict=asked.decision.verdict, source=source, **_answer(asked, talent, why))
 
 
-def _signature(asked: Asked, approver: str, verdict: Verdict, key: SigningKey) -> str:
+def _answer(asked: Asked, who: str, why: str) -> dict[str, Any]:
+    """The members that every answer to `asked` has."""
+    pending = asked.pending
+    return {
+        "approver": who,
+        "context_digest": asked.context_digest,
+        "nonce": pending.nonce,
+        "expires": pending.expires,
+        "why": why,
+    }
+
+
+def _signed(asked: Asked, approver: str, verdict: Verdict, key: SigningKey) -> dict[str, Any]:
     message = approval_bytes(
         context_digest=asked.context_digest,
         verdict=verdict,
@@ -108,4 +96,4 @@ def _signature(asked: Asked, approver: str, verdict: Verdict, key: SigningKey) -
         expires=asked.pending.expires,
         nonce=asked.pending.nonce,
     )
-    return base64.b64encode(key.sign(message)).decode("ascii")
+    return {"key": str(key.public), "signature": base64.b64encode(key.sign(message)).decode("ascii")}

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 async def test_a_person_who_was_revoked(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         await people.revoke(house, ann)
         with pytest.raises(FabricError) as refused:
             await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
@@ -36,10 +34,8 @@ async def test_a_person_who_was_revoked(world: World) -> None:
 async def test_what_was_withdrawn_since_takes_the_approval_back(world: World, withdrawn: str) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house, Needs(people=2, roles=("director",)))
-        await people.asker(house)
+        waits = await people.waiting(world, house, Needs(people=2, roles=("director",)))
         ann, ben, cat = [await people.add(house, name, roles=("director",)) for name in ("Ann", "Ben", "Cat")]
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
         if withdrawn == "person":
             await people.revoke(house, ann)
@@ -57,10 +53,8 @@ async def test_what_was_withdrawn_since_takes_the_approval_back(world: World, wi
 async def test_the_asker_was_revoked(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         await people.revoke(house, ASKER)
         report = await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
     assert report.outcome is Outcome.REFUSED and report.error is not None
@@ -71,10 +65,8 @@ async def test_the_asker_was_revoked(world: World) -> None:
 async def test_a_person_of_another_tenant(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         eve = await people.add(house, "Eve", tenant="elsewhere")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         given = people.agrees(house, waits, eve)
         with pytest.raises(FabricError) as unknown:
             await house.kernel.approve(waits.action, given)

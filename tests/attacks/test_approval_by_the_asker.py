@@ -31,10 +31,8 @@ async def test_the_asker_agrees(world: World) -> None:
 async def test_an_agent_agrees(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         other = await people.add(house, "Other", "agent")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         for who in (ASKER, other):
             with pytest.raises(FabricError, match="is no person"):
                 await house.kernel.approve(waits.action, people.agrees(house, waits, who))

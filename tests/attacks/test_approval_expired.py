@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People, kinds
+from people import ASKER, HALL, People, kinds
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.plan import Outcome
@@ -25,10 +25,8 @@ def late() -> datetime:
 async def test_an_approval_after_the_time_ends_the_action(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         given = people.agrees(house, waits, ann)
         house.kernel.parts.approvals = PeopleApprovals(house.authority, now=late)
         report = await house.kernel.approve(waits.action, given)
@@ -42,10 +40,8 @@ async def test_an_approval_after_the_time_ends_the_action(world: World) -> None:
 async def test_a_longer_time_than_the_question_has(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         given = people.agrees(house, waits, ann).model_copy(update={"expires": "2099-01-01T00:00:00Z"})
         with pytest.raises(FabricError, match="longer than the question"):
             await house.kernel.approve(waits.action, given)
@@ -56,10 +52,8 @@ async def test_the_first_of_two_approvals_ran_out_before_the_second_came(world: 
     """A person may let an approval hold for less time than the question has; it is then counted no longer than that."""
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house, Needs(people=2))
-        await people.asker(house)
+        waits = await people.waiting(world, house, Needs(people=2))
         ann, ben = await people.add(house, "Ann"), await people.add(house, "Ben")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         soon = f"{datetime.now(UTC) + timedelta(seconds=60):%Y-%m-%dT%H:%M:%SZ}"
         await house.kernel.approve(waits.action, people.agrees(house, waits, ann, expires=soon))
         house.kernel.parts.approvals = PeopleApprovals(
@@ -76,7 +70,7 @@ async def test_a_kernel_that_starts_ends_what_is_overdue(world: World) -> None:
     async with world.opened() as house:
         people.ask_about_everything(house, Needs(wait_s=1))
         await people.asker(house)
-        ask = world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER, idempotency_key="k")
+        ask = world.ask(*HALL, talent=ASKER, idempotency_key="k")
         waits = await house.kernel.act(ask)
     await asyncio.sleep(1.2)
     async with world.opened() as house:

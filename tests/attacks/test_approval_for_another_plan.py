@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People, asked, kinds
+from people import ASKER, HALL, People, asked, kinds
 
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -20,7 +20,7 @@ async def test_an_approval_for_another_plan(world: World) -> None:
         await people.asker(house)
         ann = await people.add(house, "Ann")
         harmless = await house.kernel.act(world.ask("house.lamps", {"lamps": {"porch": True}}, talent=ASKER))
-        harmful = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+        harmful = await house.kernel.act(world.ask(*HALL, talent=ASKER))
         given = people.agrees(house, harmless, ann)
         with pytest.raises(FabricError) as whole:
             await house.kernel.approve(harmful.action, given)
@@ -37,10 +37,8 @@ async def test_a_refusal_is_no_approval(world: World) -> None:
     """The verdict is signed: a signature that says DENY cannot be handed in as one that agrees."""
     people = People()
     async with world.opened() as house:
-        people.ask_about_everything(house)
-        await people.asker(house)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
         no = people.objects(house, waits, ann)
         turned = people.agrees(house, waits, ann).model_copy(update={"signature": no.signature})
         with pytest.raises(FabricError, match="signature"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People
+from people import ASKER, HALL, People
 
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -20,8 +20,8 @@ async def test_an_approval_for_another_talents_action(world: World) -> None:
         await people.asker(house)
         rogue = await people.asker(house, name="Rogue")
         ann = await people.add(house, "Ann")
-        trusted = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
-        other = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=rogue))
+        trusted = await house.kernel.act(world.ask(*HALL, talent=ASKER))
+        other = await house.kernel.act(world.ask(*HALL, talent=rogue))
         assert trusted.changes_digest == other.changes_digest
         assert trusted.context_digest != other.context_digest
         with pytest.raises(FabricError) as refused:

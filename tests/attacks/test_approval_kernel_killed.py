@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People, asked, kinds
+from people import ASKER, HALL, People, asked, kinds
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.plan import Outcome
@@ -28,7 +28,7 @@ async def question(world: World, people: People) -> Report:
         people.ask_about_everything(house)
         await people.asker(house)
         await people.add(house, "Ann")
-        return await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+        return await house.kernel.act(world.ask(*HALL, talent=ASKER))
 
 
 async def killed(world: World, people: People, waits: Report, moment: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from people import ASKER, People, kinds
+from people import ASKER, HALL, People, kinds
 
 from infrafabric.kernel.approving import giving_way
 from infrafabric.kernel.errors import Code
@@ -41,10 +41,8 @@ async def test_the_oldest_question_gives_way_on_record(world: World) -> None:
         people.ask_about_everything(house)
         await people.asker(house)
         other = await people.asker(house, name="Other")
-        first = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=other))
-        stormed = [
-            await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER)) for _ in range(5)
-        ]
+        first = await house.kernel.act(world.ask(*HALL, talent=other))
+        stormed = [await house.kernel.act(world.ask(*HALL, talent=ASKER)) for _ in range(5)]
         waits = {action for action, _ in house.log.facts.scan("pending")}
         gone = stormed[0].action
         assert kinds(house, gone)[-2:] == ["approval.expired", "action.refused"]

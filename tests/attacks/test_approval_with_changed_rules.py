@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People
+from people import ASKER, HALL, People
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.plan import Decision, Outcome, Verdict
@@ -24,7 +24,7 @@ async def test_what_changed_meanwhile_ends_the_action(world: World, change: str)
         guard = people.ask_about_everything(house)
         await people.asker(house)
         ann = await people.add(house, "Ann")
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+        waits = await house.kernel.act(world.ask(*HALL, talent=ASKER))
         given = people.agrees(house, waits, ann)
         if change == "policy":
             guard.records = ("sha256:" + "0" * 64,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from people import People
+from people import HALL, People
 
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.errors import Code
@@ -21,7 +21,7 @@ async def test_a_plan_under_rules_that_are_gone_is_stale_and_not_refuted(world: 
     async with world.opened() as house:
         guard = people.ask_about_everything(house, Needs(people=2))
         guard.records = ("sha256:" + "0" * 64,)
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}))
+        waits = await house.kernel.act(world.ask(*HALL))
         stood = await house.kernel.falsify(waits.action, OPERATOR, "before the rules change")
         assert stood.outcome is Outcome.WAITING and {one.result for one in stood.attempts} == {"stood"}
         house.kernel.parts.guard = guard.inner

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 async def stale(world: World, house: House, people: People) -> Report:
     """A plan that waits, and that an attempt would refute: the house moved."""
-    people.ask_about_everything(house)
-    await people.asker(house)
-    waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+    waits = await people.waiting(world, house)
     world.peer.lamps["hall"] = True
     return waits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People, kinds
+from people import ASKER, HALL, People, kinds
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.falsify.case import Case, Refuted
@@ -31,7 +31,7 @@ async def stands(case: Case) -> str:
 
 
 def hall(world: World, *, falsify: bool = True) -> Ask:
-    return world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER, falsify=falsify)
+    return world.ask(*HALL, talent=ASKER, falsify=falsify)
 
 
 async def test_a_kernel_that_dies_over_a_refutation_leaves_no_question(
@@ -139,9 +139,7 @@ async def test_a_plan_of_another_than_was_looked_at_asks_nobody(world: World) ->
     async with world.opened() as house:
         people.ask_about_everything(house)
         await people.asker(house)
-        report = await house.kernel.act(
-            world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER, expect="sha256:" + "0" * 64)
-        )
+        report = await house.kernel.act(world.ask(*HALL, talent=ASKER, expect="sha256:" + "0" * 64))
         assert report.error is not None and report.error.code is Code.PLAN_STALE
         decided = History.of(report.action, house.log.entries(report.action)).decided
         assert decided is not None and decided.pending is None

@@ -23,9 +23,7 @@ async def test_a_question_and_an_end_of_another_tenant_are_none(world: World) ->
     async with world.opened() as house:
         spy = await people.add(house, "Spy", tenant="south")
         ann = await people.add(house, "Ann")
-        people.ask_about_everything(house)
-        await people.asker(house)
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+        waits = await people.waiting(world, house)
         question = asked(house, waits.action)
         over = await house.kernel.act(world.ask("house.lamps", {"lamps": {"porch": True}}, "plan", talent=ASKER))
         assert over.outcome is Outcome.PLANNED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People
+from people import ASKER, HALL, People
 
 from infrafabric.kernel.errors import Code
 from infrafabric.kernel.words.plan import Decision, Outcome, Verdict
@@ -78,7 +78,7 @@ async def test_after_people_agreed(
         await people.asker(house)
         ann = await people.add(house, "Ann")
         house.kernel.parts.guard = Answers(house.kernel.parts.guard, HOLD, *later)
-        waits = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
+        waits = await house.kernel.act(world.ask(*HALL, talent=ASKER))
         report = await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
     if goes_on:
         assert report.outcome is Outcome.CONVERGED and len(world.peer.writes) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from people import ASKER, People, asked, kinds
+from people import ASKER, HALL, People, asked, by_source, kinds
 
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.errors import Code, FabricError
@@ -23,23 +23,10 @@ if TYPE_CHECKING:
     from infrafabric.kernel.ask import Report
 
 
-async def waiting(
-    world: World, house: House, people: People, needs: Needs | None = None, verdict: Verdict = Verdict.ESCALATE
-) -> Report:
-    """An agent asks for the hall's lamp, and has to wait."""
-    people.ask_about_everything(house, needs, verdict)
-    await people.asker(house)
-    report = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER))
-    assert report.outcome is Outcome.WAITING and report.pending is not None
-    assert report.error is not None and report.error.code is Code.APPROVAL_REQUIRED
-    assert world.peer.writes == []
-    return report
-
-
 async def test_one_person_agrees_and_it_is_done(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
         report = await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
         told = kinds(house, waits.action)
@@ -59,7 +46,7 @@ async def test_one_person_agrees_and_it_is_done(world: World) -> None:
 async def test_the_owner_of_an_agent_agrees(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         people.keys[OPERATOR] = house.keystore.load("person-operator")
         report = await house.kernel.approve(waits.action, people.agrees(house, waits, OPERATOR))
     assert report.outcome is Outcome.CONVERGED
@@ -68,7 +55,7 @@ async def test_the_owner_of_an_agent_agrees(world: World) -> None:
 async def test_two_people_of_a_role_must_agree(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people, Needs(people=2, roles=("director",)))
+        waits = await people.waiting(world, house, Needs(people=2, roles=("director",)))
         ann = await people.add(house, "Ann", roles=("director",))
         ben = await people.add(house, "Ben", roles=("director",))
         guest = await people.add(house, "Guest")
@@ -85,7 +72,7 @@ async def test_two_people_of_a_role_must_agree(world: World) -> None:
 async def test_a_person_refuses(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
         report = await house.kernel.refuse(waits.action, people.objects(house, waits, ann))
         with pytest.raises(FabricError) as late:
@@ -121,7 +108,7 @@ def agrees_late(people: People, house: House, waits: Report, who: str) -> Approv
 )
 async def test_who_asks_is_told_how_many_must_agree(world: World, needs: Needs, verdict: Verdict, said: str) -> None:
     async with world.opened() as house:
-        report = await waiting(world, house, People(), needs, verdict)
+        report = await People().waiting(world, house, needs, verdict)
         recorded = History.of(report.action, house.log.entries(report.action)).report(None)
     assert report.error is not None and recorded.error is not None
     assert report.error.message == f"{verdict.value}: the test asks people; {said}"
@@ -131,30 +118,18 @@ async def test_who_asks_is_told_how_many_must_agree(world: World, needs: Needs, 
 async def test_a_second_source_answers_a_hold(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people, Needs(source=True), Verdict.HOLD)
+        waits = await people.waiting(world, house, Needs(source=True), Verdict.HOLD)
         other = await people.asker(house, owner=await people.add(house, "Ben"), name="Other")
-        look = await house.kernel.act(world.ask("house.lamps", {"lamps": {"hall": True}}, "plan", talent=other))
+        look = await house.kernel.act(world.ask(*HALL, "plan", talent=other))
         assert look.changes_digest == waits.changes_digest and look.outcome is Outcome.PLANNED
         report = await house.kernel.approve(waits.action, by_source(house, waits, other, look.action))
     assert report.outcome is Outcome.CONVERGED and len(world.peer.writes) == 1
 
 
-def by_source(house: House, waits: Report, talent: str, source: str) -> ApprovalGiven:
-    question = asked(house, waits.action)
-    return ApprovalGiven(
-        approver=talent,
-        verdict=question.decision.verdict,
-        context_digest=question.context_digest,
-        nonce=question.pending.nonce,
-        expires=question.pending.expires,
-        source=source,
-    )
-
-
 async def test_the_state_moved_while_people_thought(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
         world.peer.lamps["hall"] = True
         report = await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
@@ -168,7 +143,7 @@ async def test_the_state_moved_while_people_thought(world: World) -> None:
 async def test_a_withdrawn_grant_ends_it(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
         grant = next(value for _, value in house.authority.scan("grant", f"{ASKER} "))
         from infrafabric.kernel.words.things import Grant
@@ -183,7 +158,7 @@ async def test_a_withdrawn_grant_ends_it(world: World) -> None:
 async def test_an_approval_is_used_up_where_the_apply_fails(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
         given = people.agrees(house, waits, ann)
         world.peer.refuses = 403
@@ -217,7 +192,7 @@ async def test_an_idempotency_key_answers_with_what_waits_and_then_with_the_end(
         people.ask_about_everything(house)
         await people.asker(house)
         ann = await people.add(house, "Ann")
-        ask = world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER, idempotency_key="k")
+        ask = world.ask(*HALL, talent=ASKER, idempotency_key="k")
         waits = await house.kernel.act(ask)
         again = await house.kernel.act(replace(ask))
         assert (again.action, again.outcome, again.pending) == (waits.action, Outcome.WAITING, waits.pending)
@@ -231,7 +206,7 @@ async def test_two_people_answer_at_once(world: World) -> None:
     """Of two answers that would each complete the question one does; the other comes too late."""
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         given = [people.agrees(house, waits, await people.add(house, name)) for name in ("Ann", "Ben")]
         answers = [house.kernel.approve(waits.action, one) for one in given]
         reports = await asyncio.gather(*answers, return_exceptions=True)
@@ -244,7 +219,7 @@ async def test_two_people_answer_at_once(world: World) -> None:
 async def test_questions_survive_a_restart(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await waiting(world, house, people)
+        waits = await people.waiting(world, house)
         ann = await people.add(house, "Ann")
     async with world.opened() as house:
         people.ask_about_everything(house)

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from people import ASKER, People, asked
+from people import People, asked
 
 from infrafabric.kernel.errors import Code
 from infrafabric.kernel.history import History
@@ -15,24 +15,12 @@ from infrafabric.kernel.words.plan import Outcome
 if TYPE_CHECKING:
     from world import World
 
-    from infrafabric.control.house import House
-    from infrafabric.kernel.ask import Report
-
-
-async def question(world: World, house: House, people: People, deadline_s: float | None) -> Report:
-    people.ask_about_everything(house)
-    await people.asker(house)
-    ask = world.ask("house.lamps", {"lamps": {"hall": True}}, talent=ASKER, deadline_s=deadline_s)
-    waits = await house.kernel.act(ask)
-    assert waits.outcome is Outcome.WAITING
-    return waits
-
 
 async def test_an_agreement_that_comes_too_late(world: World) -> None:
     people = People()
     async with world.opened() as house:
         ann = await people.add(house, "Ann")
-        waits = await question(world, house, people, 2.0)
+        waits = await people.waiting(world, house, deadline_s=2.0)
         given = people.agrees(house, waits, ann)
         await asyncio.sleep(2.5)
         report = await house.kernel.approve(waits.action, given)
@@ -44,7 +32,7 @@ async def test_an_agreement_that_comes_too_late(world: World) -> None:
 async def test_nobody_answers_in_time(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await question(world, house, people, 0.5)
+        waits = await people.waiting(world, house, deadline_s=0.5)
         await asyncio.sleep(0.6)
         assert await house.kernel.expire() == [waits.action]
         state = house.log.facts.get("state", waits.action)
@@ -55,7 +43,7 @@ async def test_an_agreement_in_time_whose_turn_comes_too_late(world: World) -> N
     people = People()
     async with world.opened() as house:
         ann = await people.add(house, "Ann")
-        waits = await question(world, house, people, 4.0)
+        waits = await people.waiting(world, house, deadline_s=4.0)
         async with house.kernel.parts.governor.turn("house@home", 1, "if://person/another"):
             report = await house.kernel.approve(waits.action, people.agrees(house, waits, ann))
     assert report.outcome is Outcome.REFUSED and report.error is not None
@@ -68,7 +56,7 @@ async def test_the_question_ends_with_the_deadline_and_not_after_it(world: World
     people = People()
     async with world.opened() as house:
         ann = await people.add(house, "Ann")
-        waits = await question(world, house, people, 60.0)
+        waits = await people.waiting(world, house, deadline_s=60.0)
         pending = asked(house, waits.action).pending
         received = History.of(waits.action, house.log.entries(waits.action)).received
         assert received is not None and pending.expires == received.deadline
@@ -80,7 +68,7 @@ async def test_the_question_ends_with_the_deadline_and_not_after_it(world: World
 async def test_a_later_deadline_leaves_the_question_as_it_is(world: World) -> None:
     people = People()
     async with world.opened() as house:
-        waits = await question(world, house, people, 80_000.0)
+        waits = await people.waiting(world, house, deadline_s=80_000.0)
         pending = asked(house, waits.action).pending
         left = datetime.fromisoformat(pending.expires) - house.kernel.parts.now()
     assert pending.needs.wait_s == 900

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from infrafabric.control.approver_key import agreement, objection
+from infrafabric.control.approver_key import by_source as second_source
 from infrafabric.control.house import House
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.ask import Report
+from infrafabric.kernel.errors import Code
 from infrafabric.kernel.history import History
 from infrafabric.kernel.ports import Asked, Guard, Question
 from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
 from infrafabric.kernel.words.names import capability_id, new_trace_id, talent_id
-from infrafabric.kernel.words.plan import Decision, Verdict
+from infrafabric.kernel.words.plan import Decision, Outcome, Verdict
 from infrafabric.kernel.words.policy import Needs
 from infrafabric.kernel.words.things import Grant, Talent
 from infrafabric.keys.signing import SigningKey
 
+if TYPE_CHECKING:
+    from world import World
+
 TARGET = "house@home"
 ASKER = "if://agent/Scout"
+HALL: tuple[str, dict[str, Any]] = ("house.lamps", {"lamps": {"hall": True}})
+"""The capability and intent of what waits."""
 
 
 class AskingGuard:
@@ -88,6 +96,23 @@ class People:
         talent = house.authority.talent(who)
         await house.record(house.operator(new_trace_id()).talent(talent, "test", "revoked"))
 
+    async def waiting(
+        self,
+        world: World,
+        house: House,
+        needs: Needs | None = None,
+        verdict: Verdict = Verdict.ESCALATE,
+        deadline_s: float | None = None,
+    ) -> Report:
+        """An agent asks for the hall's lamp, and has to wait for people."""
+        self.ask_about_everything(house, needs, verdict)
+        ask = world.ask(*HALL, talent=await self.asker(house), deadline_s=deadline_s)
+        report = await house.kernel.act(ask)
+        assert report.outcome is Outcome.WAITING and report.pending is not None
+        assert report.error is not None and report.error.code is Code.APPROVAL_REQUIRED
+        assert world.peer.writes == []
+        return report
+
     def agrees(self, house: House, report: Report, who: str, *, expires: str = "") -> ApprovalGiven:
         question = asked(house, report.action)
         if expires:
@@ -96,6 +121,11 @@ class People:
 
     def objects(self, house: House, report: Report, who: str) -> ApprovalRefused:
         return objection(asked(house, report.action), who, self.keys[who], "it is wrong")
+
+
+def by_source(house: House, waits: Report, talent: str, source: str) -> ApprovalGiven:
+    """That the action `source` of `talent` planned the same as what waits."""
+    return second_source(asked(house, waits.action), talent, source, "it is the same")
 
 
 def asked(house: House, action: str) -> Asked:

@@ -52,6 +52,7 @@ class Kernel:
         self._halts: dict[str, Halt] = {}
         self._undoing: set[str] = set()
         self._stopping = False
+        self._keyed = self._suppressed = 0
 
     async def start(self) -> dict[str, Outcome | FabricError]:
         """Record the start and close what a former kernel left open; what became of it, as of `recovery.recover`."""
@@ -163,6 +164,17 @@ class Kernel:
         await close_by_hand(self.parts, action, outcome, talent, why)
 
     @property
+    def stopping(self) -> bool:
+        """Whether new actions are refused because the kernel ends."""
+        return self._stopping
+
+    @property
+    def duplicates(self) -> tuple[int, int]:
+        """Asks so far that came under an idempotency key, their own or that of their content, and how many of them
+        were answered with an action that was there already."""
+        return self._keyed, self._suppressed
+
+    @property
     def under_way(self) -> frozenset[str]:
         """The actions that are on the road now."""
         return frozenset(self._under_way)
@@ -268,13 +280,16 @@ class Kernel:
         if not ask.idempotency_key:
             return await self._travel(ask, undoes, watcher)
         key, digest = (ask.talent, ask.idempotency_key), _digest(ask)
+        self._keyed += 1
         running = self._keys.get(key)
         if running is not None:
             if running[0] != digest:
                 raise _conflict(ask)
+            self._suppressed += 1
             return await asyncio.shield(running[1])
         known = None if over else self._known(ask)
         if known is not None:
+            self._suppressed += 1
             return await self._again(known)
         future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._keys[key] = (digest, future)

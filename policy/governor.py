@@ -110,6 +110,11 @@ class RateGovernor:
         """The right to plan and apply on `target`; talents take turns. Raises IF_ERR_BUSY with `retry_after`."""
         return self._turns.turn(target, limit, talent)
 
+    @property
+    def turns(self) -> tuple[int, int]:
+        """Turns that are held now, and actions that wait for one, of all targets."""
+        return self._turns.totals
+
     def _bucket(self, key: tuple[str, str], rate: float, burst: int, now: float) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:

@@ -105,6 +105,12 @@ class Turns:
     def waiters(self, target: str) -> int:
         return self._queues[target].waiting if target in self._queues else 0
 
+    @property
+    def totals(self) -> tuple[int, int]:
+        """Holders and waiters of all targets."""
+        queues = self._queues.values()
+        return sum(len(queue.holders) for queue in queues), sum(queue.waiting for queue in queues)
+
     async def _enter(self, target: str, queue: _Queue, turn: _Turn) -> None:
         if not queue.waiters and queue.admits(turn):
             queue.holders.append(turn)

@@ -19,7 +19,7 @@ from infrafabric.kernel.chassis.drive import BY_CHANCE, Drive, Loaded, Perform, 
 from infrafabric.kernel.chassis.kept import KeptComponents
 from infrafabric.kernel.chassis.link import WorkerGone
 from infrafabric.kernel.chassis.memories import count_memories
-from infrafabric.kernel.chassis.pool import Pool, PoolLimits
+from infrafabric.kernel.chassis.pool import Load, Pool, PoolLimits
 from infrafabric.kernel.chassis.program import ChassisSettings, Op, Program, Run, RunLimits
 from infrafabric.kernel.chassis.steps import failure, fault
 from infrafabric.kernel.errors import Code, FabricError
@@ -99,6 +99,15 @@ class Chassis:
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that live now."""
         return self._pool.pids
+
+    @property
+    def load(self) -> Load:
+        """How many workers, guests and waiting runs there are now."""
+        return self._pool.load
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     async def __aenter__(self) -> Chassis:
         return self

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from infrafabric.kernel.chassis.link import Link
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["Pool", "PoolLimits", "Seat", "Worker"]
+__all__ = ["Load", "Pool", "PoolLimits", "Seat", "Worker"]
 
 PRESSED_S = 0.02
 """A run that has waited for the world that long gives its seat to one that wants to compute."""
@@ -63,6 +63,20 @@ class Seat:
     lost: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a pool does now."""
+
+    workers: int
+    """That serve a publisher."""
+    spares: int
+    """That are ready and serve nobody yet."""
+    seats: int
+    """Guests with a run."""
+    waiting: int
+    """Runs that wait for a seat."""
+
+
 class Pool:
     """`component` is a descriptor of the compiled component of python/1; the pool closes it."""
 
@@ -81,6 +95,11 @@ class Pool:
     @property
     def pids(self) -> tuple[int, ...]:
         return tuple(link.pid for link in (*self._spares, *(worker.link for worker in self._workers)))
+
+    @property
+    def load(self) -> Load:
+        waiting = sum(not turn.done() for _, _, _, turn in self._queue)
+        return Load(len(self._workers), len(self._spares), len(self._seats), waiting)
 
     # --- seats ------------------------------------------------------------------------------------------------------
 

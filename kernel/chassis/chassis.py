@@ -101,7 +101,7 @@ class Chassis:
         return self._pool.pids
 
     @property
-    def load(self) -> Load:
+    def standing(self) -> Load:
         """How many workers, guests and waiting runs there are now."""
         return self._pool.load
 

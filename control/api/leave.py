@@ -16,6 +16,7 @@ from infrafabric.policy.cedar_guard import CedarGuard
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
+    from infrafabric.kernel.words.things import Talent
 
 __all__ = ["Leaves"]
 
@@ -28,13 +29,21 @@ _REMEMBERED = 4_096
 class Leaves:
     """Leave to read the log, looked at again as long as a stream stays open."""
 
-    def __init__(self, house: House, changes: Callable[[], int], now: Callable[[], float] = monotonic) -> None:
-        """`changes` counts the entries so far that may have changed anybody's leave."""
+    def __init__(
+        self,
+        house: House,
+        changes: Callable[[], int],
+        sessions: Callable[[str], bool],
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        """`changes` counts the entries so far that may have changed anybody's leave; `sessions` says whether the
+        session of that number still holds."""
+        self._sessions = sessions
         self._house = house
         self._guard = CedarGuard(house.authority, house.clock)
         self._changes = changes
         self._now = now
-        self._found: OrderedDict[tuple[str, str, str], tuple[int, float, FabricError | None]] = OrderedDict()
+        self._found: OrderedDict[tuple[object, ...], tuple[int, float, FabricError | None]] = OrderedDict()
 
     def of(self, principal: Principal) -> Callable[[], None]:
         """What raises where that caller may not read the log (any more): IF_ERR_AUTH_*, IF_ERR_TALENT_*,
@@ -48,7 +57,7 @@ class Leaves:
         return check
 
     def _look(self, principal: Principal) -> FabricError | None:
-        key = (principal.method.value, principal.credential, principal.talent.id)
+        key = (principal.credential, principal.talent.id, principal.scopes, principal.expires)
         changes, now = self._changes(), self._now()
         known = self._found.get(key)
         if known is not None and known[0] == changes and now - known[1] < HOLDS_S:
@@ -66,14 +75,30 @@ class Leaves:
 
     def _check(self, principal: Principal) -> None:
         principal.require(AccessScope.READ)
-        if principal.method is Method.API_KEY:
-            self._check_key(principal)
         talent = self._house.authority.talent(principal.talent.id)
         if talent.tenant != principal.talent.tenant:
             raise FabricError(Code.AUTH_INVALID, f"{talent.id} belongs to another tenant now")
+        self._check_credentials(principal, talent)
         decision = self._guard.may_read_log(talent, talent.tenant)
         if decision.verdict is not Verdict.SHARE:
             raise FabricError(Code.DENIED, f"{talent.id} may not read the log: {decision.reason}")
+
+    def _check_credentials(self, principal: Principal, talent: Talent) -> None:
+        if principal.expires is not None and self._house.clock() >= principal.expires:
+            raise FabricError(Code.AUTH_EXPIRED, f"the credentials expired at {principal.expires:%Y-%m-%dT%H:%M:%SZ}")
+        match principal.method:
+            case Method.API_KEY:
+                self._check_key(principal)
+            case Method.SIGNATURE if talent.key != principal.talent.key:
+                raise FabricError(Code.AUTH_INVALID, f"the key of {talent.id} is another one now")
+            case Method.OIDC:
+                fact = self._house.authority.get("identity", principal.credential)
+                if fact is None or fact["talent"] != talent.id:
+                    raise FabricError(Code.AUTH_INVALID, f"{principal.credential} is not {talent.id} any more")
+            case Method.SESSION if not self._sessions(principal.credential):
+                raise FabricError(Code.AUTH_EXPIRED, f"{principal.credential} is over")
+            case _:
+                pass
 
     def _check_key(self, principal: Principal) -> None:
         fact = self._house.authority.get("api_key", principal.credential)

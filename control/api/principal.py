@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -34,6 +35,8 @@ class Principal:
     """They only take away: whatever the talent may not do stays refused."""
     credential: str
     """What rates are counted by, and what the log may name: a key's id, never its text."""
+    expires: datetime | None = None
+    """When the credentials end, where they say so and nothing here keeps it: a stream ends with them."""
 
     def require(self, scope: AccessScope) -> None:
         """Raise IF_ERR_SCOPE_MISSING where the credentials are not for that."""

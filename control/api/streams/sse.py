@@ -32,12 +32,11 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, follower: Follower, held: ExitStack, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, follower: Follower, held: ExitStack) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._follower = follower
         self._held = held
-        self._heartbeat_s = heartbeat_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._held:
@@ -66,7 +65,7 @@ class EventStream(Response):
         try:
             while True:
                 try:
-                    async with asyncio.timeout(self._heartbeat_s):
+                    async with asyncio.timeout(HEARTBEAT_S):
                         found = await self._follower.wait()
                 except TimeoutError:
                     self._follower.check()

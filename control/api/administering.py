@@ -21,7 +21,7 @@ from infrafabric.kernel.words.access import AccessScope
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Change", "MAX_WHY", "administering", "at_hand", "check_may", "reason_of"]
+__all__ = ["Change", "MAX_WHY", "administering", "at_hand", "check_may", "reason_of", "signing"]
 
 MAX_WHY = 1_000
 _AWAY = frozenset({Code.KEY_MISSING, Code.PASSPHRASE_REQUIRED, Code.PASSPHRASE_WRONG, Code.OPERATOR_UNKNOWN})
@@ -74,8 +74,16 @@ async def administering(service: Service, caller: Principal, why: str, trace: st
 
     Raises as `check_may` and `reason_of` do, and IF_ERR_OPERATOR_AWAY where the operator's key is not at hand.
     """
-    house = service.house
     check_may(service, caller, tenant)
+    return await signing(service, caller, why, trace)
+
+
+async def signing(service: Service, caller: Principal, why: str, trace: str) -> Change:
+    """The operator's key at work for a caller that was found to be allowed the change.
+
+    Raises as `reason_of` does, and IF_ERR_OPERATOR_AWAY.
+    """
+    house = service.house
     reason = reason_of(house, why)
     if not at_hand(house):
         raise FabricError(Code.OPERATOR_AWAY, "this kernel serves without the operator's key")

@@ -14,13 +14,19 @@ from infrafabric.control.api.frame.frame import Frame
 from infrafabric.control.api.frame.hosts import Hosts
 from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.problems import problem
-from infrafabric.control.api.routes import capabilities
+from infrafabric.control.api.routes import capabilities, events, identities, keys, sessions
 from infrafabric.control.api.service import Service
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["create_app"]
 
-ROUTERS: tuple[APIRouter, ...] = (capabilities.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    capabilities.router,
+    events.router,
+    identities.router,
+    keys.router,
+    sessions.router,
+)
 
 LARGER = {("PUT", "/v1/adapters"): 16}
 """How many times the usual body a route takes: a bundle holds code."""

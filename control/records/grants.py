@@ -102,7 +102,7 @@ def parse_expires(text: str, now: datetime) -> str:
         said = f"--expires: {visible(text, 60)!r} is no time; one is 7d, 12h, 2027-12-01 or 2027-12-01T18:00:00Z"
         raise FabricError(Code.USAGE, said) from None
     if when <= now:
-        raise FabricError(Code.USAGE, f"--expires: {when:%Y-%m-%dT%H:%M:%SZ} is over: the grant would allow nothing")
+        raise FabricError(Code.USAGE, f"--expires: {when:%Y-%m-%dT%H:%M:%SZ} is over: it would allow nothing")
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

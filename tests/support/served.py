@@ -11,10 +11,10 @@ from starlette.types import ASGIApp
 from world import World
 
 from infrafabric.control.api.app import create_app
-from infrafabric.control.api.auth.api_keys import new_key_text
 from infrafabric.control.api.service import Service
 from infrafabric.control.house import House
 from infrafabric.control.operator import OPERATOR
+from infrafabric.control.records.api_keys import new_key_text
 from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.words.access import AccessScope, ApiKey
 from infrafabric.kernel.words.names import new_trace_id

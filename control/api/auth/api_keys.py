@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import secrets
-import string
 from collections.abc import Callable
 from datetime import datetime
 
@@ -17,16 +15,9 @@ from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import ApiKey
 
-__all__ = ["ApiKeys", "new_key_text"]
+__all__ = ["ApiKeys"]
 
 _TEXT = re.compile(r"ifk_([a-z0-9]{12})_[A-Za-z0-9_-]{43}")
-_ALPHABET = string.ascii_lowercase + string.digits
-
-
-def new_key_text() -> tuple[str, str]:
-    """A fresh key: its id and its text, which holds 256 random bits and is shown once."""
-    found = "".join(secrets.choice(_ALPHABET) for _ in range(12))
-    return found, f"ifk_{found}_{secrets.token_urlsafe(32)}"
 
 
 class ApiKeys:

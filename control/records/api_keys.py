@@ -1,0 +1,92 @@
+"""API keys as operators' records: fresh ones, those that follow others, and how each stands."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from infrafabric.kernel.canonical import sha256
+from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.access import AccessScope, ApiKey
+from infrafabric.kernel.words.things import Talent
+
+if TYPE_CHECKING:
+    from infrafabric.control.house import House
+
+__all__ = ["LONGEST_OVERLAP_S", "ending", "fresh_key", "key_json", "keys_json", "known_key", "new_key_text"]
+
+LONGEST_OVERLAP_S = 90 * 86_400
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+def new_key_text() -> tuple[str, str]:
+    """A fresh key: its id and its text, `ifk_ID_SECRET`, which holds 256 random bits and is shown once."""
+    found = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    return found, f"ifk_{found}_{secrets.token_urlsafe(32)}"
+
+
+def fresh_key(
+    talent: Talent, scopes: Iterable[AccessScope | str], expires: str = "", label: str = "", follows: str = ""
+) -> tuple[ApiKey, str]:
+    """A key of `talent` and its text. Nothing is recorded. Raises IF_ERR_USAGE."""
+    name, text = new_key_text()
+    try:
+        value = ApiKey(
+            id=name,
+            talent=talent.id,
+            tenant=talent.tenant,
+            digest=sha256(text.encode()),
+            scopes=tuple(dict.fromkeys(AccessScope(scope) for scope in scopes)),
+            expires=expires,
+            label=label,
+            follows=follows,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise FabricError(Code.USAGE, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except ValueError:
+        raise FabricError(Code.USAGE, f"a scope is one of {', '.join(AccessScope)}") from None
+    return value, text
+
+
+def known_key(house: House, name: str, sees: Callable[[str], bool] = lambda tenant: True) -> ApiKey:
+    """The key of that id. Raises IF_ERR_API_KEY_UNKNOWN, also for one of a tenant that is not seen."""
+    fact = house.authority.get("api_key", name)
+    if fact is None or not sees(fact["tenant"]):
+        raise FabricError(Code.API_KEY_UNKNOWN, f"there is no API key {name[:40]!r}")
+    return ApiKey.model_validate(fact)
+
+
+def ending(old: ApiKey, now: datetime, overlap_s: float) -> ApiKey:
+    """`old` as it holds for `overlap_s` seconds more, and never longer than it would have. Raises IF_ERR_USAGE."""
+    if not 0 <= overlap_s <= LONGEST_OVERLAP_S:
+        raise FabricError(Code.USAGE, f"an overlap is 0 to {LONGEST_OVERLAP_S} seconds")
+    ends = f"{now + timedelta(seconds=overlap_s):%Y-%m-%dT%H:%M:%SZ}"
+    return old.model_copy(update={"expires": min(ends, old.expires) if old.expires else ends})
+
+
+def key_json(value: ApiKey, now: datetime) -> dict[str, Any]:
+    """What is told of a key: all but how its text is recognised."""
+    over = bool(value.expires) and now >= datetime.fromisoformat(value.expires)
+    return {
+        "id": value.id,
+        "talent": value.talent,
+        "tenant": value.tenant,
+        "scopes": [scope.value for scope in value.scopes],
+        "expires": value.expires or None,
+        "label": value.label,
+        "follows": value.follows or None,
+        "expired": over,
+    }
+
+
+def keys_json(house: House, wanted: Callable[[ApiKey], bool]) -> list[dict[str, Any]]:
+    """The keys that are not revoked, of those that are wanted, by talent and id."""
+    now = house.clock()
+    keys = [ApiKey.model_validate(value) for _, value in house.authority.scan("api_key")]
+    return [key_json(key, now) for key in sorted(keys, key=lambda it: (it.talent, it.id)) if wanted(key)]

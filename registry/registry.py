@@ -78,6 +78,8 @@ class AdapterRegistry:
         self._loaded: dict[str, Capability] = {}
         self._entitlements: dict[str, Entitlement | FabricError] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
+        self.revision = 0
+        """Another one whenever what `list` gives may have changed by more than time."""
         self.refresh()
 
     # --- the port ---------------------------------------------------------------------------------------------
@@ -159,6 +161,7 @@ class AdapterRegistry:
             )
         self._trusted = trusted
         self._grace = grace
+        self.revision += 1
         self._entitlements.clear()
         self._orders.clear()
         return self._unload()
@@ -171,6 +174,7 @@ class AdapterRegistry:
         for digest in digests:
             if digest not in self._installed:
                 self._index(digest)
+        self.revision += 1
         self._entitlements.clear()
         self._orders.clear()
         return self._unload()

@@ -12,16 +12,18 @@ from infrafabric.control.api.principal import Principal
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope
+from infrafabric.kernel.words.names import talent_id
 from infrafabric.policy.roles import held
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["HOME", "administers", "check_home", "is_operator", "own_action", "place_of", "sees"]
+__all__ = ["HOME", "administers", "check_home", "is_operator", "own_action", "own_talent", "place_of", "sees"]
 
 HOME = "default"
 """The tenant that administers the home."""
 OPERATOR_ROLE = "operator"
+KINDS = ("person", "agent", "service")
 
 
 def is_operator(house: House, caller: Principal) -> bool:
@@ -61,3 +63,18 @@ def own_action(house: House, caller: Principal, action: str) -> dict[str, Any]:
     if asked is None or asked["tenant"] != caller.talent.tenant:
         raise FabricError(Code.ACTION_UNKNOWN, f"the log holds no action {visible(action, 60)}")
     return dict(asked)
+
+
+def own_talent(house: House, caller: Principal, name: str) -> str:
+    """The full id of a talent, given in full or by its bare name, that the caller sees, also of a revoked one.
+
+    Raises IF_ERR_NAME_INVALID, IF_ERR_TALENT_UNKNOWN, alike for what is another tenant's.
+    """
+    ids = [talent_id(name)] if name.startswith("if://") else [talent_id(name, kind) for kind in KINDS]
+    known = {one: house.authority.get("talent", one) for one in ids}
+    found = [one for one, value in known.items() if value is not None and sees(house, caller, value["tenant"])]
+    if not found:
+        raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {visible(name, 100)}")
+    if len(found) > 1:
+        raise FabricError(Code.NAME_INVALID, f"{name} could be {' or '.join(found)}")
+    return found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -37,7 +37,9 @@ def action() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
 def list_(shell: Shell, only_open: bool, limit: int) -> None:
     """List actions, newest first: who asked for what, on which target, and what became of it."""
-    rows = look(shell, lambda house: _rows(house, only_open, limit))
+    from infrafabric.control.cli.action_view import actions_json
+
+    rows = look(shell, lambda house: actions_json(house, only_open, limit))
 
     def render(console: Console) -> None:
         from rich.table import Table
@@ -65,7 +67,9 @@ def list_(shell: Shell, only_open: bool, limit: int) -> None:
 @click.argument("name", metavar="ACTION")
 def show(shell: Shell, name: str) -> None:
     """Show who asked for an action and why, its plan, what was written of it, and how it ended."""
-    shape, report = look(shell, lambda house: _told(house, name))
+    from infrafabric.control.cli.action_view import told_json
+
+    shape, report = look(shell, lambda house: told_json(house, name))
 
     def render(console: Console) -> None:
         from rich.text import Text
@@ -152,35 +156,3 @@ def _ended(house: House, action: str) -> Report | None:
 
     history = History.of(action, house.reading.entries(action))
     return history.report(None) if history.ended else None
-
-
-def _rows(house: House, only_open: bool, limit: int) -> list[dict[str, Any]]:
-    facts = house.reading.facts
-    still_open = {key for key, _ in facts.scan("open")}
-    rows = []
-    for key, asked in reversed(facts.scan("action")):
-        if only_open and key not in still_open:
-            continue
-        state = facts.get("state", key) or {"state": "unknown", "code": "", "message": ""}
-        rows.append({"action": key, **asked, **{name: state[name] for name in ("state", "code", "message")}})
-        if len(rows) == limit:
-            break
-    return rows
-
-
-def _told(house: House, action: str) -> tuple[dict[str, Any], Report]:
-    from infrafabric.control.cli.action_view import report_json
-    from infrafabric.kernel.history import History
-
-    history = History.of(action, house.reading.entries(action))
-    report = history.report(None)
-    asked = house.reading.facts.get("action", action) or {}
-    state = house.reading.facts.get("state", action) or {}
-    changes = []
-    for name, intended in history.intended.items():
-        seen = history.observed.get(name)
-        result = seen.result if seen is not None else "not known yet"
-        message = seen.message if seen is not None else ""
-        changes.append({"id": name, "effect": intended.effect, "result": result, "message": message})
-    shape = {**report_json(report), "state": state.get("state", ""), "changes": changes}
-    return {**shape, **{key: asked.get(key, "") for key in ("talent", "why", "at")}}, report

@@ -19,10 +19,12 @@ from infrafabric.kernel.words.plan import Outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from infrafabric.control.house import House
     from infrafabric.kernel.ask import Report
+    from infrafabric.kernel.ports import Facts
     from infrafabric.kernel.words.manifest import Effect
 
-__all__ = ["report_json", "show_report"]
+__all__ = ["action_row", "actions_json", "report_json", "show_report", "told_json"]
 
 _WORDS = {
     Outcome.CONVERGED: ("✓", "green", "converged: the adapter looked again and found nothing left to do"),
@@ -70,6 +72,44 @@ def report_json(report: Report, effects: Mapping[str, Effect] | None = None) -> 
     if report.error is not None:
         shape["error"] = report.error.as_json()
     return shape
+
+
+def actions_json(house: House, only_open: bool, limit: int) -> list[dict[str, Any]]:
+    """The newest actions, newest first."""
+    facts = house.reading.facts
+    still_open = {key for key, _ in facts.scan("open")}
+    rows = []
+    for key, asked in reversed(facts.scan("action")):
+        if only_open and key not in still_open:
+            continue
+        rows.append(action_row(facts, key, asked))
+        if len(rows) == limit:
+            break
+    return rows
+
+
+def action_row(facts: Facts, action: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, and where it stands."""
+    state = facts.get("state", action) or {"state": "unknown", "code": "", "message": ""}
+    return {"action": action, **asked, **{name: state[name] for name in ("state", "code", "message")}}
+
+
+def told_json(house: House, action: str) -> tuple[dict[str, Any], Report]:
+    """All that is known of an action, as its entries tell it. Raises IF_ERR_ACTION_UNKNOWN."""
+    from infrafabric.kernel.history import History
+
+    history = History.of(action, house.reading.entries(action))
+    report = history.report(None)
+    asked = house.reading.facts.get("action", action) or {}
+    state = house.reading.facts.get("state", action) or {}
+    changes = []
+    for name, intended in history.intended.items():
+        seen = history.observed.get(name)
+        result = seen.result if seen is not None else "not known yet"
+        message = seen.message if seen is not None else ""
+        changes.append({"id": name, "effect": intended.effect, "result": result, "message": message})
+    shape = {**report_json(report), "state": state.get("state", ""), "changes": changes}
+    return {**shape, **{key: asked.get(key, "") for key in ("talent", "why", "at")}}, report
 
 
 def show_report(

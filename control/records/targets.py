@@ -74,18 +74,20 @@ def known_targets(house: House) -> list[dict[str, Any]]:
     return rows
 
 
-async def set_target(house: House, operator: Operator, value: Target, why: str) -> None:
-    """Record the target as a whole. Raises as `check_known` does."""
+async def set_target(house: House, operator: Operator, value: Target, why: str, since: int | None = None) -> None:
+    """Record the target as a whole; `since` as of `House.record`. Raises as `check_known` does."""
     check_known(house, value)
-    await house.record(operator.target(value, why))
+    await house.record(operator.target(value, why), since=since)
     forget_health(house.home.root, value.name)
 
 
-async def remove_target(house: House, operator: Operator, name: str, why: str) -> tuple[Target, list[Grant]]:
+async def remove_target(
+    house: House, operator: Operator, name: str, why: str, since: int | None = None
+) -> tuple[Target, list[Grant]]:
     """Forget a target and take back every grant on it. Raises IF_ERR_TARGET_UNKNOWN."""
     value = house.authority.target(name)
     grants = [Grant.model_validate(one) for _, one in house.authority.scan("grant") if one["target"] == name]
     revoked = [operator.grant(grant, why, "revoked") for grant in grants]
-    await house.record(*revoked, operator.target(value, why, "removed"))
+    await house.record(*revoked, operator.target(value, why, "removed"), since=since)
     forget_health(house.home.root, name)
     return value, grants

@@ -6,23 +6,36 @@ shows it first, so that a session that was stolen cannot bring a passkey of its 
 
 from __future__ import annotations
 
-import base64
 import secrets
-from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from fastapi import Path, Query, Request
+from starlette.responses import Response
 
+from infrafabric.control.api.administering import check_may, reason_of, signing
+from infrafabric.control.api.answers import answer
+from infrafabric.control.api.auth.addresses import origin_of
+from infrafabric.control.api.bodies import Routes
 from infrafabric.control.api.dependencies import Approving, Reading, TheService, Trace
 from infrafabric.control.api.principal import Method, Principal
+from infrafabric.control.api.reports import reported
+from infrafabric.control.api.routes.actions import ENDINGS
+from infrafabric.control.api.routes.approvals import question_of
 from infrafabric.control.api.service import Service
-from infrafabric.control.cli.action_view import report_json
-from infrafabric.control.cli.approvals_view import history_of
+from infrafabric.control.api.shapes.actions import Reported
+from infrafabric.control.api.shapes.common import Because
+from infrafabric.control.api.tenancy import own_talent
 from infrafabric.control.console.answers import agreement, challenge_of, objection
-from infrafabric.control.console.challenges import Challenges
-from infrafabric.control.operator import Operator
-from infrafabric.kernel.ask import Report
+from infrafabric.control.console.challenges import LASTS_S, Challenges
+from infrafabric.control.console.shapes import (
+    Answer,
+    AnswerOptions,
+    EnrolOptions,
+    NewPasskey,
+    PasskeyRow,
+    Passkeys,
+    Signed,
+)
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import Assertion, Passkey
 from infrafabric.kernel.words.plan import Verdict
@@ -37,115 +50,74 @@ from infrafabric.keys.passkeys import (
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["passkeys"])
+router = Routes(tags=["passkeys"])
 
 PERSON = "if://person/"
-TIMEOUT_MS = 300_000
-"""As long as a challenge lasts."""
+USER_BYTES = 64
+"""The most that a WebAuthn user handle may have."""
 
-Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
-Part = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,8192}$")]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+PasskeyId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,1400}$")]
 
 
-class Signed(_Body):
-    """An assertion of `navigator.credentials.get`, its parts as base64url."""
-
-    credential: Part
-    authenticator_data: Part
-    client_data: Part
-    signature: Part
-
-
-class Registration(_Body):
-    """What `navigator.credentials.create` gave."""
-
-    id: Part
-    client_data: Part
-    attestation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,16384}$")]
-
-
-class NewPasskey(_Body):
-    challenge: Part
-    """That of the options."""
-    registration: Registration
-    shown: Signed | None = None
-    """A passkey of the person, over the same challenge: asked for where it has one."""
-    label: Annotated[str, StringConstraints(max_length=100)] = ""
-    why: Why
-
-
-class Revoked(_Body):
-    why: Why
-
-
-class Answer(_Body):
-    answer: Literal["agree", "refuse"]
-    signed: Signed
-    why: Why
-
-
-Action = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
-
-
-@router.get("/passkeys")
-async def own_passkeys(service: TheService, caller: Reading) -> dict[str, Any]:
+@router.get("/passkeys", response_model=Passkeys)
+async def list_(
+    service: TheService,
+    caller: Reading,
+    talent: Annotated[str, Query(max_length=300, description="Whose; only administrators see others'.")] = "",
+) -> Response:
     """The caller's passkeys."""
-    return {"passkeys": [_shape(one) for one in _passkeys(service, caller.talent.id)]}
+    who = own_talent(service.house, caller, talent) if talent else caller.talent.id
+    if who != caller.talent.id:
+        check_may(service, caller, caller.talent.tenant)
+    return answer({"passkeys": [_shape(one) for one in _passkeys(service, who)]})
 
 
-@router.post("/passkeys/options")
-async def options_to_enrol(request: Request, service: TheService, caller: Approving) -> dict[str, Any]:
-    """PublicKeyCredentialCreationOptionsJSON for a new passkey, and those of which one is to be shown first."""
+@router.post("/passkeys/options", response_model=EnrolOptions)
+async def options_to_enrol(request: Request, service: TheService, caller: Approving) -> Response:
+    """What `navigator.credentials.create` takes to make a passkey for the caller."""
     _check_may_enrol(caller)
     rp_id, _ = _page(request)
     challenge = _challenges(service).new(caller.credential, service.house.clock().timestamp())
     owned = [_descriptor(one) for one in _passkeys(service, caller.talent.id, rp_id)]
-    return {
-        "show": owned,
-        "options": {
-            "challenge": base64url(challenge),
-            "rp": {"id": rp_id, "name": f"InfraFabric {service.house.reading.origin}"},
-            "user": {
-                "id": base64url(caller.talent.id.encode()[:64]),
-                "name": caller.talent.id.removeprefix(PERSON),
-                "displayName": caller.talent.id,
-            },
-            "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
-            "timeout": TIMEOUT_MS,
-            "excludeCredentials": owned,
-            "authenticatorSelection": {"residentKey": "preferred", "userVerification": "required"},
-            "attestation": "none",
+    options = {
+        "challenge": base64url(challenge),
+        "rp": {"id": rp_id, "name": f"InfraFabric {service.house.log.origin}"},
+        "user": {
+            "id": base64url(caller.talent.id.encode()[:USER_BYTES]),
+            "name": caller.talent.id.removeprefix(PERSON),
+            "displayName": caller.talent.id,
         },
+        "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
+        "timeout": LASTS_S * 1_000,
+        "excludeCredentials": owned,
+        "authenticatorSelection": {"residentKey": "preferred", "userVerification": "required"},
+        "attestation": "none",
     }
+    return answer({"options": options, "show": owned})
 
 
-@router.post("/passkeys", status_code=201)
-async def enrol(
-    request: Request, body: NewPasskey, service: TheService, caller: Approving, trace: Trace
-) -> dict[str, Any]:
+@router.post("/passkeys", response_model=PasskeyRow, status_code=201)
+async def enrol(given: NewPasskey, request: Request, service: TheService, caller: Approving, trace: Trace) -> Response:
     """Enrol the passkey that was made for the options. Signed with the operator's key, which must be at hand."""
     _check_may_enrol(caller)
+    house = service.house
     rp_id, origin = _page(request)
-    challenge = from_base64url(body.challenge)
-    _challenges(service).check(challenge, caller.credential, service.house.clock().timestamp())
-    operator = _operator(service, caller, trace)
-    made = {"clientDataJSON": body.registration.client_data, "attestationObject": body.registration.attestation}
-    one = body.registration.id
+    challenge = from_base64url(given.challenge)
+    _challenges(service).check(challenge, caller.credential, house.clock().timestamp())
+    change = await signing(service, caller, given.why, trace)
+    made = given.registration
+    response = {"clientDataJSON": made.client_data, "attestationObject": made.attestation}
     found = verify_enrolment(
-        {"id": one, "rawId": one, "type": "public-key", "response": made},
+        {"id": made.id, "rawId": made.id, "type": "public-key", "response": response},
         challenge=challenge,
         rp_id=rp_id,
         origins=[origin],
     )
-    if body.shown is not None:
-        _shown(service, caller, body.shown, challenge, rp_id, origin)
+    if given.shown is not None:
+        _shown(service, caller, given.shown, challenge, rp_id, origin)
     elif _passkeys(service, caller.talent.id, rp_id):
         raise FabricError(Code.PASSKEY_INVALID, f"{caller.talent.id} has a passkey, which has to be shown first")
-    if service.house.reading.facts.get("passkey", found.id) is not None:
+    if house.log.facts.get("passkey", found.id) is not None:
         raise FabricError(Code.PASSKEY_INVALID, "the passkey is enrolled already")
     passkey = Passkey(
         id=found.id,
@@ -153,73 +125,71 @@ async def enrol(
         tenant=caller.talent.tenant,
         public_key=found.public_key,
         rp_id=rp_id,
-        label=body.label,
+        label=given.label,
     )
-    await service.house.record(operator.passkey(passkey, body.why))
-    return _shape(passkey)
+    await change.record(change.operator.passkey(passkey, change.why))
+    return answer(_shape(passkey), 201)
 
 
-@router.post("/passkeys/{name}/revoke")
+@router.post("/passkeys/{passkey_id}/revoke", response_model=PasskeyRow)
 async def revoke(
-    name: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,8192}$")],
-    body: Revoked,
-    service: TheService,
-    caller: Approving,
-    trace: Trace,
-) -> dict[str, Any]:
-    """Let a passkey of the caller's answer nothing any more; what it agreed to and was not done yet is not done."""
-    passkey = next((one for one in _passkeys(service, caller.talent.id) if one.id == name), None)
-    if passkey is None:
-        raise FabricError(Code.PASSKEY_UNKNOWN, f"{caller.talent.id} has no passkey {name[:60]}")
-    await service.house.record(_operator(service, caller, trace).passkey(passkey, body.why, "revoked"))
-    return _shape(passkey)
+    passkey_id: PasskeyId, given: Because, service: TheService, caller: Approving, trace: Trace
+) -> Response:
+    """Let a passkey answer nothing any more; what it agreed to and was not done yet is not done.
 
-
-@router.get("/approvals/{action}/passkey")
-async def options_to_answer(action: Action, request: Request, service: TheService, caller: Approving) -> dict[str, Any]:
-    """The caller's passkeys that work on this page, and the statement's members that a passkey is to sign.
-
-    The challenge is the SHA-256 of `infrafabric-approval-v1`, a line feed and the statement's RFC 8785 JSON, its
-    `verdict` DENY to refuse. The page makes it itself, from the question that it shows.
+    The caller's own, or as an administrator one of its tenant.
     """
-    asked = history_of(service.house, action, caller.talent.id).asked
+    value = service.house.authority.get("passkey", passkey_id)
+    if value is None or value["tenant"] != caller.talent.tenant:
+        raise _unknown(passkey_id)
+    passkey = Passkey.model_validate(value)
+    if passkey.talent != caller.talent.id:
+        check_may(service, caller, passkey.tenant)
+    change = await signing(service, caller, given.why, trace)
+    await change.record(change.operator.passkey(passkey, change.why, "revoked"))
+    return answer(_shape(passkey))
+
+
+@router.get("/approvals/{action}/passkey", response_model=AnswerOptions)
+async def options_to_answer(action: str, request: Request, service: TheService, caller: Approving) -> Response:
+    """The caller's passkeys that work on this page, and the statement that one of them is to sign.
+
+    The challenge is the SHA-256 of `infrafabric-approval-v1`, a line feed and the statement's RFC 8785 JSON. The page
+    makes it itself, from the question that it shows.
+    """
+    asked = question_of(service.house, caller, action)
     rp_id, _ = _page(request)
-    return {
-        "rp_id": rp_id,
-        "passkeys": [_descriptor(one) for one in _passkeys(service, caller.talent.id, rp_id)],
-        "statement": {
-            "approver": caller.talent.id,
-            "context_digest": asked.context_digest,
-            "expires": asked.pending.expires,
-            "nonce": asked.pending.nonce,
-            "verdict": asked.decision.verdict.value,
-        },
+    statement = {
+        "approver": caller.talent.id,
+        "context_digest": asked.context_digest,
+        "expires": asked.pending.expires,
+        "nonce": asked.pending.nonce,
+        "verdict": asked.decision.verdict.value,
     }
+    owned = [_descriptor(one) for one in _passkeys(service, caller.talent.id, rp_id)]
+    return answer({"rp_id": rp_id, "passkeys": owned, "statement": statement})
 
 
-@router.post("/approvals/{action}/passkey")
-async def answer(
-    action: Action, body: Answer, request: Request, service: TheService, caller: Approving
-) -> dict[str, Any]:
+@router.post("/approvals/{action}/passkey", response_model=Reported, responses=ENDINGS)
+async def answered(action: str, given: Answer, request: Request, service: TheService, caller: Approving) -> Response:
     """Agree or refuse, signed by a passkey: what became of the action, which goes on once enough agreed."""
     house, who = service.house, caller.talent.id
-    asked = history_of(house, action, who).asked
+    asked = question_of(house, caller, action)
     rp_id, origin = _page(request)
-    verdict = asked.decision.verdict if body.answer == "agree" else Verdict.DENY
-    assertion = _shown(service, caller, body.signed, challenge_of(asked, who, verdict), rp_id, origin)
-    if body.answer == "agree":
-        return _answered(await house.kernel.approve(action, agreement(asked, who, assertion, body.why)))
-    return _answered(await house.kernel.refuse(action, objection(asked, who, assertion, body.why)))
+    why = reason_of(house, given.why)
+    verdict = asked.decision.verdict if given.answer == "agree" else Verdict.DENY
+    assertion = _shown(service, caller, given.signed, challenge_of(asked, who, verdict), rp_id, origin)
+    if given.answer == "agree":
+        return reported(request, house, await house.kernel.approve(action, agreement(asked, who, assertion, why)))
+    report = await house.kernel.refuse(action, objection(asked, who, assertion, why))
+    return reported(request, house, report, Code.APPROVAL_REFUSED)
 
 
 def _page(request: Request) -> tuple[str, str]:
     """Relying party id and origin of the page that asks. Raises IF_ERR_PASSKEY_INVALID where it can be none."""
-    name = request.url.hostname or ""
-    origin = f"{request.url.scheme}://{request.headers.get('host', '')}"
-    if not of_party(origin, name) or name.replace(".", "").isdigit() or ":" in name:
+    name, origin = request.url.hostname or "", origin_of(request)
+    if not of_party(origin, name) or name.replace(".", "").isdigit():
         raise FabricError(Code.PASSKEY_INVALID, f"passkeys do not work on pages of {origin[:200]}")
-    if request.headers.get("origin", origin) != origin:
-        raise FabricError(Code.PASSKEY_INVALID, "the request comes from a page of another origin")
     return name, origin
 
 
@@ -238,21 +208,17 @@ def _passkeys(service: Service, who: str, rp_id: str = "") -> list[Passkey]:
 
 def _shown(service: Service, caller: Principal, signed: Signed, challenge: bytes, rp_id: str, origin: str) -> Assertion:
     """The assertion of a passkey of the caller's, made on this very page. Raises IF_ERR_PASSKEY_*."""
-    found = next((one for one in _passkeys(service, caller.talent.id, rp_id) if one.id == signed.credential), None)
+    owned = _passkeys(service, caller.talent.id, rp_id)
+    found = next((one for one in owned if one.id == signed.credential), None)
     if found is None:
-        raise FabricError(Code.PASSKEY_UNKNOWN, f"{caller.talent.id} has no such passkey for {rp_id}")
+        raise _unknown(signed.credential)
     assertion = Assertion(**signed.model_dump(), public_key=found.public_key, rp_id=rp_id)
     verify_assertion(assertion, public_key=found.public_key, rp_id=rp_id, challenge=challenge, origins=[origin])
     return assertion
 
 
-def _operator(service: Service, caller: Principal, trace: str) -> Operator:
-    """The operator's key at work for the caller. Raises IF_ERR_OPERATOR_AWAY where it is not at hand."""
-    house = service.house
-    at_hand = house.settings.serve.administer
-    if not (house.home.is_development if at_hand is None else at_hand):
-        raise FabricError(Code.OPERATOR_AWAY, "a passkey is enrolled and revoked under the operator's signature")
-    return replace(house.operator(trace), who=caller.talent.id)
+def _unknown(name: str) -> FabricError:
+    return FabricError(Code.PASSKEY_UNKNOWN, f"the caller has no passkey {name[:60]}")
 
 
 def _challenges(service: Service) -> Challenges:
@@ -265,8 +231,3 @@ def _shape(passkey: Passkey) -> dict[str, Any]:
 
 def _descriptor(passkey: Passkey) -> dict[str, str]:
     return {"type": "public-key", "id": passkey.id}
-
-
-def _answered(report: Report) -> dict[str, Any]:
-    receipt = base64.b64encode(report.receipt).decode("ascii") if report.receipt is not None else None
-    return {**report_json(report), "receipt": receipt}

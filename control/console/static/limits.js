@@ -68,14 +68,14 @@ function breakerTable(breakers) {
   return table(
     "Breakers that are not closed",
     ["Capability", "Target", "State", "Failures", "Cause", "Until"],
-    open.map((one) => [short(one.capability), visible(one.target, 80), badge(one.state.replace("_", " "), one.state === "open" ? "bad" : "warn"), String(one.failures), visible(one.cause, 200), one.until ? when(one.until) : "–"]),
+    open.map((one) => [short(one.capability), h("span", { class: "whole" }, visible(one.target, 80)), badge(one.state.replace("_", " "), one.state === "open" ? "bad" : "warn"), String(one.failures), visible(one.cause, 200), one.until ? when(one.until) : "–"]),
   );
 }
 
 function stopTable(stops) {
   if (!stops.length) return h("p", { class: "calm" }, "Nothing is stopped.");
   return table(
-    "Stops",
+    "Stops in force",
     ["What", "Since", "By", "Why"],
     stops.map((one) => [`${visible(one.scope, 40)} ${visible(one.name ?? "", 100)}`, one.at ? when(one.at) : "–", short(one.talent ?? ""), visible(one.why ?? "", 300)]),
   );

@@ -23,7 +23,7 @@ function changeView(change, request) {
   return h(
     "section",
     { class: "change", "aria-label": `${change.id}: ${visible(change.effect, 80)}` },
-    h("h4", {}, visible(change.effect, 80), " ", (change.hazards ?? []).map((one) => badge(one, "warn"))),
+    h("h3", {}, visible(change.effect, 80), " ", (change.hazards ?? []).map((one) => badge(one, "warn"))),
     h(
       "div",
       { class: "scroll", tabindex: "0", role: "region", "aria-label": `${change.id}, before and after` },

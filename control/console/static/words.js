@@ -23,7 +23,7 @@ export function when(at) {
   const time = new Date(at);
   const element = document.createElement("time");
   element.dateTime = String(at ?? "");
-  const text = Number.isNaN(time.valueOf()) ? visible(at ?? "") : time.toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+  const text = Number.isNaN(time.valueOf()) ? visible(at ?? "") : time.toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
   element.textContent = text;
   return element;
 }

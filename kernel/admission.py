@@ -89,8 +89,9 @@ def authorize(journey: Journey) -> None:
     """Raise IF_ERR_NOT_GRANTED or IF_ERR_DENIED where the talent may not even plan here."""
     ask = journey.ask
     question = Question(
-        journey.talent, journey.capability, journey.target, None, (), ask.purpose != "apply", ask.purpose, ask.intent
-    )
+        journey.talent, journey.capability, journey.target, None, (), ask.purpose != "apply", ask.purpose, ask.intent,
+        unattended=ask.unattended,
+    )  # fmt: skip
     decision = journey.parts.guard.decide(question)
     if decision.verdict is not Verdict.SHARE:
         raise denied(journey, decision)

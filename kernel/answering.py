@@ -126,6 +126,7 @@ async def resume(
         claim=received.claim,
         evidence=received.evidence,
         falsify=received.falsify,
+        unattended=received.unattended,
     )
     journey = set_out(parts, ask, history.action, parts.authority.talent(received.talent), watcher)
     journey.halt = halt or Halt()

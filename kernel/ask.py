@@ -42,6 +42,8 @@ class Ask:
     """Digests of the claim's evidence that the door was given and hashed itself."""
     falsify: bool = False
     """Whether to try to refute the plan before it is applied, or people are asked about it."""
+    unattended: bool = False
+    """Whether a credential that works by itself asks, such as an API key: nobody acts in person then."""
     deadline_s: float | None = None
     """Seconds from the ask within which its last write begins; calls to the target take no longer. What was written
     still gets its time to settle."""

@@ -219,6 +219,7 @@ def ask_guard(journey: Journey, planned: Planned | e.ActionPlanned) -> Decision:
         cost_of(journey, planned.plan),
         ask.claim,
         counted(journey.talent, ask.claim, ask.evidence),
+        ask.unattended,
     )
     return journey.parts.guard.decide(question)
 

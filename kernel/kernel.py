@@ -92,6 +92,7 @@ class Kernel:
         *,
         trace: str = "",
         idempotency_key: str = "",
+        unattended: bool = False,
         watcher: OnStation | None = None,
     ) -> Report:
         """Take back what `action` changed. Raises IF_ERR_ACTION_UNKNOWN, IF_ERR_UNDO_IMPOSSIBLE."""
@@ -110,6 +111,7 @@ class Kernel:
             idempotency_key=idempotency_key,
             trace=trace or new_trace_id(),
             undoes=action,
+            unattended=unattended,
         )
         if idempotency_key and ((talent, idempotency_key) in self._keys or self._known(ask) is not None):
             return await self._once(ask, history, watcher)

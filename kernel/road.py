@@ -223,6 +223,7 @@ async def _turned_away(
         purpose=ask.purpose,
         undoes=ask.undoes,
         falsify=ask.falsify,
+        unattended=ask.unattended,
     )
     refused = e.ActionRefused(
         **common,
@@ -253,6 +254,7 @@ def _received(journey: Journey) -> list[Entry]:
         claim=ask.claim,
         evidence=ask.evidence,
         falsify=ask.falsify,
+        unattended=ask.unattended,
         deadline=journey.deadline,
     )
     entries = [journey.entry(Kind.ACTION_RECEIVED, received)]

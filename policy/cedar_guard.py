@@ -139,6 +139,7 @@ def _asking(question: Question, roles: frozenset[str], at: datetime) -> Asking:
         planned=False,
         hazards=question.hazards,
         confidence=question.confidence,
+        unattended=question.unattended,
     )
     return asking if plan is None else _with_plan(asking, question, plan, manifest)
 

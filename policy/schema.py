@@ -112,13 +112,22 @@ class Asking:
     invertible: bool = True
     cost: Cost = Cost()
     confidence: int | None = None
+    unattended: bool = False
+    """Whether a credential that works by itself asks. A person's is then of the kind `service`: whoever lets people act
+    because a person is there did not mean a key in a script."""
 
     @property
     def about(self) -> tuple[object, ...]:
         """What the entities depend on: equal for askings that have the same."""
         return (
             self.talent, self.roles, self.capability, self.capability_kind, self.scopes, self.target, self.tenant,
+            self.unattended,
         )  # fmt: skip
+
+    @property
+    def _kind(self) -> str:
+        kind = self.talent.id.removeprefix("if://").partition("/")[0]
+        return "service" if self.unattended and kind == "person" else kind
 
     def entities(self) -> list[dict[str, Any]]:
         """The entities of the request, in Cedar's JSON."""
@@ -129,7 +138,7 @@ class Asking:
             _uid("Tenant", talent.tenant),
         ]
         attrs: dict[str, Any] = {
-            "kind": _kind(talent),
+            "kind": self._kind,
             "tenant": _ref("Tenant", talent.tenant),
             "confidence_required": talent.confidence_required,
         }
@@ -187,10 +196,6 @@ class Asking:
         if self.confidence is not None:
             context["confidence"] = self.confidence
         return context
-
-
-def _kind(talent: Talent) -> str:
-    return talent.id.removeprefix("if://").partition("/")[0]
 
 
 def _uid(kind: str, name: str) -> dict[str, str]:

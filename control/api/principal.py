@@ -38,6 +38,11 @@ class Principal:
     expires: datetime | None = None
     """When the credentials end, where they say so and nothing here keeps it: a stream ends with them."""
 
+    @property
+    def unattended(self) -> bool:
+        """Whether credentials that work by themselves ask: a key or token in a script is no person at work."""
+        return self.method in (Method.API_KEY, Method.OIDC)
+
     def require(self, scope: AccessScope) -> None:
         """Raise IF_ERR_SCOPE_MISSING where the credentials are not for that."""
         if scope not in self.scopes:

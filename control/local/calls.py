@@ -10,8 +10,8 @@ from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
 from infrafabric.kernel.words.plan import Outcome
 
 __all__ = [
-    "Act", "Admit", "Adopt", "Approve", "Call", "Cancel", "Close", "ConfirmClock", "Erase", "Expire", "Falsify",
-    "Listen", "Record", "Refresh", "Refuse", "Replay", "Undo",
+    "Act", "Admit", "Adopt", "Approve", "Call", "Cancel", "Close", "ConfirmClock", "ConsoleLink", "Erase", "Expire",
+    "Falsify", "Listen", "Record", "Refresh", "Refuse", "Replay", "Undo",
 ]  # fmt: skip
 
 
@@ -34,6 +34,7 @@ class Undo(Call):
     why: str
     trace: str
     idempotency_key: str
+    unattended: bool = False
 
 
 class Approve(Call):
@@ -115,6 +116,12 @@ class ConfirmClock(Call):
     why: str
     talent: str
     trace: str
+
+
+class ConsoleLink(Call):
+    """A one-time link to the console; `{"url": …}`."""
+
+    talent: str
 
 
 class Refresh(Call):

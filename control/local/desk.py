@@ -30,7 +30,7 @@ _CALLS: dict[str, type[calls.Call]] = {
     for kind in (
         calls.Act, calls.Undo, calls.Approve, calls.Refuse, calls.Falsify, calls.Expire, calls.Replay, calls.Close,
         calls.Cancel, calls.Admit, calls.Listen, calls.Record, calls.Adopt, calls.Erase, calls.ConfirmClock,
-        calls.Refresh,
+        calls.ConsoleLink, calls.Refresh,
     )
 }  # fmt: skip
 OPEN_TO_ALL: tuple[type[calls.Call], ...] = (calls.Refresh,)
@@ -63,7 +63,7 @@ async def answer(house: House, call: calls.Call, passing: Passing) -> Any:
         case calls.Undo():
             undone = kernel.undo(
                 call.action, call.talent, call.why, trace=call.trace, idempotency_key=call.idempotency_key,
-                watcher=passes,
+                unattended=call.unattended, watcher=passes,
             )  # fmt: skip
             return wire.report_to(await undone)
         case calls.Approve():

@@ -17,6 +17,7 @@ from infrafabric.control.house import House
 from infrafabric.control.local import calls, wire
 from infrafabric.control.local.line import Line
 from infrafabric.control.log_keys import LOG
+from infrafabric.control.operator import OPERATOR
 from infrafabric.control.settings import Settings
 from infrafabric.kernel.ask import Ask, Report
 from infrafabric.kernel.errors import Code, FabricError
@@ -62,7 +63,8 @@ class RemoteHouse(House):
         self._seen = int(await self.line.call(call))
         return self._seen
 
-    async def adopt(self, document: bytes, change: str, why: str, trace: str) -> Trusted:
+    async def adopt(self, document: bytes, change: str, why: str, trace: str, who: str = OPERATOR) -> Trusted:
+        assert who == OPERATOR, "commands change the trust set as the operator"
         following = advance(self.trusted, document, self.now())
         text = base64.b64encode(document).decode("ascii")
         await self.line.call(calls.Adopt(document=text, change=change, why=why, trace=trace))
@@ -103,9 +105,17 @@ class RemoteKernel:
         *,
         trace: str = "",
         idempotency_key: str = "",
+        unattended: bool = False,
         watcher: OnStation | None = None,
     ) -> Report:
-        call = calls.Undo(action=action, talent=talent, why=why, trace=trace, idempotency_key=idempotency_key)
+        call = calls.Undo(
+            action=action,
+            talent=talent,
+            why=why,
+            trace=trace,
+            idempotency_key=idempotency_key,
+            unattended=unattended,
+        )
         return await self._report(call, watcher)
 
     async def approve(self, action: str, given: ApprovalGiven, watcher: OnStation | None = None) -> Report:

@@ -128,7 +128,7 @@ async def _called(
         case "undo":
             reasoned = _Reasoned.model_validate(arguments)
             report = await house.kernel.undo(
-                reasoned.action, caller.talent.id, reasoned.why, trace=trace, watcher=watcher
+                reasoned.action, caller.talent.id, reasoned.why, trace=trace, unattended=True, watcher=watcher
             )
             return _told(house, report)
         case "cancel":
@@ -175,6 +175,7 @@ async def _ask(
         trace=trace,
         expect=given.expect,
         falsify=falsify,
+        unattended=True,
     )
     return _told(house, await house.kernel.act(ask, watcher))
 

@@ -49,6 +49,8 @@ class Question:
     """What the asker says it rests on."""
     confidence: int | None = None
     """Permille, as far as the kernel could check it; None where none counts."""
+    unattended: bool = False
+    """Whether a credential that works by itself asks: then no person acts in person."""
 
 
 class Guard(Protocol):

@@ -49,6 +49,8 @@ class ActionReceived(Body):
     """Digests of the evidence that was handed in: the bytes were there."""
     falsify: bool = False
     """Whether the plan is to withstand attempts to refute it before it is applied."""
+    unattended: Annotated[bool, LATER] = False
+    """Whether a credential that works by itself asked: then no person acted in person."""
     deadline: Annotated[str, LATER] = ""
     """RFC 3339: when it is worth nothing any more; "" where the ask came with no deadline."""
 

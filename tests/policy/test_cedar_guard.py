@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -166,3 +167,10 @@ def test_policies_that_cannot_be_read_are_a_refusal(error: Exception) -> None:
 
     decision: Decision = guard(Broken(shipped())).decide(question())
     assert (decision.verdict, decision.rules) == (Verdict.DENY, ("guard/error",))
+
+
+def test_a_persons_key_in_a_script_is_no_person() -> None:
+    here = guard(Records(shipped()))
+    asked = question(hazards=("live-output",), talent=PERSON)
+    assert here.decide(asked).verdict is Verdict.SHARE
+    assert here.decide(replace(asked, unattended=True)).verdict is Verdict.ESCALATE

@@ -95,6 +95,7 @@ async def ask(
         expect=asked.expect,
         claim=asked.claim,
         falsify=asked.falsify,
+        unattended=caller.unattended,
         deadline_s=asked.deadline_s,
     )
     if "respond-async" not in prefer:
@@ -227,9 +228,10 @@ async def undo(
     house = service.house
     own_action(house, caller, action)
     why = reason_of(house, given.why)
-    return reported(
-        request, house, await house.kernel.undo(action, caller.talent.id, why, trace=trace, idempotency_key=key)
+    undone = house.kernel.undo(
+        action, caller.talent.id, why, trace=trace, idempotency_key=key, unattended=caller.unattended
     )
+    return reported(request, house, await undone)
 
 
 @router.post("/{action}/cancel", response_model=Reported, responses=ENDINGS)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+import anyio
 import httpx
 import pytest
+import uvicorn
 from starlette.types import ASGIApp
 from world import World
 
@@ -17,7 +21,9 @@ from infrafabric.control.operator import OPERATOR
 from infrafabric.control.records.api_keys import new_key_text
 from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.words.access import AccessScope, ApiKey
-from infrafabric.kernel.words.names import new_trace_id
+from infrafabric.kernel.words.names import new_trace_id, talent_id
+from infrafabric.kernel.words.things import Talent
+from infrafabric.keys.signing import SigningKey
 
 BASE = "http://127.0.0.1:8400"
 
@@ -49,6 +55,16 @@ class Served:
         await self.house.record(self.house.operator(new_trace_id()).api_key(key, "test"))
         return text
 
+    async def talent(
+        self, name: str, *, tenant: str = "default", roles: Iterable[str] = (), key: SigningKey | None = None
+    ) -> str:
+        """The id of a fresh agent."""
+        value = Talent(
+            id=talent_id(name), tenant=tenant, roles=tuple(roles), key=str(key.public) if key is not None else None
+        )
+        await self.house.record(self.house.operator(new_trace_id()).talent(value, "test"))
+        return value.id
+
     def client(self, key: str = "", **headers: str) -> httpx.AsyncClient:
         """A client that shows `key` with every request; none where it is empty."""
         shown = {"Authorization": f"Bearer {key}"} if key else {}
@@ -62,10 +78,35 @@ class Served:
         return self.client(await self.key())
 
 
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The test's own signals are none of its business."""
+        yield
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[int]:
+    """The port of loopback that `app` is served on, by the server that `ifctl up` uses."""
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, lifespan="off", log_level="critical", proxy_headers=False, server_header=False
+    )
+    server = _Server(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve)
+        while not server.started:
+            await anyio.sleep(0.01)
+        try:
+            yield server.servers[0].sockets[0].getsockname()[1]
+        finally:
+            server.should_exit = True
+            server.force_exit = True
+
+
 @pytest.fixture
 async def served(world: World) -> AsyncIterator[Served]:
     async with world.opened("acting") as house:
-        service = Service.of(house)
+        service = Service.of(house, since=house.clock() - timedelta(hours=1))
         made = Served(world, house, service, create_app(service))
         yield made
         for client in made.clients:

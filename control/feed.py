@@ -245,6 +245,8 @@ class Feed:
         self.changes = 0
         """Entries so far after which somebody's leave may be another."""
         self._followers: dict[Follower, None] = {}
+        self.faults: list[str] = []
+        """What observers raised."""
         self._observers: list[Callable[[Noted], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -255,7 +257,7 @@ class Feed:
         return len(self._followers)
 
     def observe(self, observer: Callable[[Noted], None]) -> None:
-        """Hand every entry to `observer` too, whosever it is. It must neither wait nor raise."""
+        """Hand every entry to `observer` too, whosever it is. One that raises is handed no more: see `faults`."""
         self._observers.append(observer)
         self._start()
 
@@ -328,9 +330,13 @@ class Feed:
                 check_row(row)
             noted.append(_noted(row))
         self.position = rows[-1].number + 1
-        for one in noted:
-            for observer in self._observers:
-                observer(one)
+        for observer in list(self._observers):
+            try:
+                for one in noted:
+                    observer(one)
+            except Exception as error:  # whoever measures must not end the streams of those who read
+                self._observers.remove(observer)
+                self.faults.append(f"{type(error).__name__} at entry {one.index}: {error}"[:300])
         if any(one.kind in _LEAVE for one in noted):
             self.changes += 1
             for follower in list(self._followers):

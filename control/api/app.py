@@ -14,19 +14,51 @@ from infrafabric.control.api.frame.frame import Frame
 from infrafabric.control.api.frame.hosts import Hosts
 from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.problems import problem
-from infrafabric.control.api.routes import capabilities, events, identities, keys, sessions
+from infrafabric.control.api.routes import (
+    actions,
+    approvals,
+    budgets,
+    capabilities,
+    events,
+    grants,
+    health,
+    identities,
+    keys,
+    messages,
+    metrics,
+    roles,
+    sessions,
+    talents,
+    targets,
+)
 from infrafabric.control.api.service import Service
+from infrafabric.control.console import routes as passkeys
+from infrafabric.control.console.pages import console_routes
+from infrafabric.control.telemetry.requests import Observing
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["create_app"]
 
 ROUTERS: tuple[APIRouter, ...] = (
+    actions.router,
+    approvals.router,
+    budgets.router,
     capabilities.router,
     events.router,
+    grants.router,
     identities.router,
     keys.router,
+    messages.router,
+    metrics.router,
+    passkeys.router,
+    roles.router,
     sessions.router,
+    talents.router,
+    targets.router,
 )
+
+AT_ROOT: tuple[APIRouter, ...] = (health.router, metrics.router)
+"""Where those who look after many services expect them."""
 
 LARGER = {("PUT", "/v1/adapters"): 16}
 """How many times the usual body a route takes: a bundle holds code."""
@@ -39,7 +71,7 @@ def create_app(service: Service) -> Frame:
     """The API of an open house, as an ASGI application. The caller opens and closes the house."""
     serve = service.house.settings.serve
     return Frame(
-        _api(service),
+        Observing(_api(service), service.metrics.requests),
         Hosts(serve.names, serve.host),
         header_bytes=serve.header_bytes,
         body_bytes=serve.body_bytes,
@@ -54,6 +86,9 @@ def _api(service: Service) -> FastAPI:
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    for router in AT_ROOT:
+        app.include_router(router)
+    app.router.routes.extend(console_routes())
     app.add_api_route("/v1/openapi.json", _document, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(FabricError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

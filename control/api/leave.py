@@ -57,7 +57,14 @@ class Leaves:
         return check
 
     def _look(self, principal: Principal) -> FabricError | None:
-        key = (principal.credential, principal.talent.id, principal.scopes, principal.expires)
+        key = (
+            principal.method,
+            principal.credential,
+            principal.talent.id,
+            principal.talent.key,
+            principal.scopes,
+            principal.expires,
+        )
         changes, now = self._changes(), self._now()
         known = self._found.get(key)
         if known is not None and known[0] == changes and now - known[1] < HOLDS_S:

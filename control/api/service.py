@@ -19,6 +19,7 @@ from infrafabric.control.api.leave import Leaves
 from infrafabric.control.api.streams.places import Places
 from infrafabric.control.crash import keep_crash
 from infrafabric.control.feed import Feed
+from infrafabric.control.telemetry.metrics import Metrics
 from infrafabric.kernel.errors import FabricError
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class Service:
     """Close it before the server is asked to end: streams have no end of their own."""
     leaves: Leaves = field(init=False)
     places: Places = field(init=False)
+    metrics: Metrics = field(init=False)
     _made: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         feed = self.feed = Feed(self.house.log)
         self.leaves = Leaves(self.house, lambda: feed.changes, self.sessions.holds)
         self.places = Places(self.house.settings.serve.streams_each)
+        self.metrics = Metrics(self.house, self.version, lambda: feed.followers)
+        feed.observe(self.metrics.entries)
 
     @classmethod
     def of(cls, house: House, since: datetime | None = None) -> Service:

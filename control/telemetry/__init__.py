@@ -1,0 +1,1 @@
+"""What operators measure a kernel by: metrics, service levels, traces. It reads; nothing is decided by it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +15,14 @@ from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words.entries import Kind, TrustGraced
 from infrafabric.keys.keyfile import Protection
 from infrafabric.keys.signing import SigningKey
-from infrafabric.registry.trust import sign_trust
+from infrafabric.registry.trust import TrustSet, sign_trust
 from infrafabric.registry.trust_edit import rotate_root as rotated
 from infrafabric.registry.trust_expiry import Given, make_grace, read_grace
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Adopted", "adopt", "give_grace", "rotate_root", "stored_root_keys"]
+__all__ = ["Adopted", "adopt", "change_trust", "give_grace", "rotate_root", "stored_root_keys"]
 
 ROOT = "root"
 
@@ -36,13 +37,31 @@ class Adopted:
     change: str
 
 
-async def adopt(house: House, document: bytes, change: str, why: str, trace: str) -> Adopted:
+async def adopt(house: House, document: bytes, change: str, why: str, trace: str, who: str = OPERATOR) -> Adopted:
     """Make `document` the home's trust set, and unload what it no longer allows.
 
     Raises what `registry.trust.advance` raises; nothing has changed then.
     """
-    following = await house.adopt(document, change, why, trace)
+    following = await house.adopt(document, change, why, trace, who)
     return Adopted(following.trust.version, following.digest, following.trust.expires, change)
+
+
+async def change_trust(
+    house: House,
+    edit: Callable[[House, TrustSet], tuple[TrustSet, str]],
+    signers: Sequence[SigningKey],
+    why: str,
+    trace: str,
+    who: str = OPERATOR,
+) -> Adopted:
+    """Edit the trust set, sign what follows by `signers`, and adopt it. Raises IF_ERR_TRUST_THRESHOLD."""
+    present = house.trusted.trust
+    following, words = edit(house, present)
+    if len(signers) < present.threshold:
+        said = f"{len(signers)} root key(s) are here, {present.threshold} must sign"
+        remedy = "Write a proposal for the others to sign: --propose FILE."
+        raise FabricError(Code.TRUST_THRESHOLD, said, remedy=remedy)
+    return await adopt(house, sign_trust(following, *signers), words, why, trace, who)
 
 
 async def give_grace(house: House, until: datetime, why: str, trace: str) -> Given:

@@ -240,7 +240,7 @@ class House:
             raise FabricError(Code.NAME_INVALID, f"{name} could be {' or '.join(found)}")
         return found[0]
 
-    async def adopt(self, document: bytes, change: str, why: str, trace: str) -> Trusted:
+    async def adopt(self, document: bytes, change: str, why: str, trace: str, who: str = OPERATOR) -> Trusted:
         """Make `document` the home's trust set: kept as a file, then named by the log; then `take_trust`.
 
         Raises what `registry.trust.advance` raises; nothing has changed then.
@@ -249,10 +249,10 @@ class House:
             following = advance(self.trusted, document, _now())
             keep_trust(self.home.trust, following)
             body = TrustChanged(
-                talent=OPERATOR, trace=trace, version=following.trust.version, digest=following.digest, why=why,
+                talent=who, trace=trace, version=following.trust.version, digest=following.digest, why=why,
                 change=change,
             )  # fmt: skip
-            await self._append(Entry(Kind.TRUST_CHANGED, body, actor=OPERATOR))
+            await self._append(Entry(Kind.TRUST_CHANGED, body, actor=who))
             await self._unload(self.registry.refresh())  # another process may have installed what the set allows
             await self.take_trust(following)
         return following

@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infrafabric.control.home import Home, write_atomically
 from infrafabric.kernel.errors import Code, FabricError
-from infrafabric.policy.cedar import Policies, load_policies
+from infrafabric.policy.cedar import Policies, load_policies, problems
 from infrafabric.policy.files import SUFFIX, digest_of, read_folder, shipped
 from infrafabric.policy.invariants import OVERRIDING
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
+    from infrafabric.control.operator import Operator
     from infrafabric.kernel.words.things import Target
 
 __all__ = [
     "LOAD",
     "LOAD_SHIPPED",
+    "checked_json",
     "differences",
     "doubtful_hazards",
     "doubtful_of_target",
     "has_working_copy",
     "in_force",
+    "in_force_json",
+    "load",
     "put_shipped",
     "take",
     "working_copy",
@@ -89,7 +93,52 @@ def differences(files: Mapping[str, str], force: Mapping[str, str]) -> dict[str,
     return found
 
 
-async def take(house: House, files: Mapping[str, str], why: str, trace: str) -> Policies:
+def checked_json(house: House, files: Mapping[str, str]) -> dict[str, Any]:
+    """Whether policies could be taken into force, all that is wrong with them, and how they differ from those that
+    are."""
+    found = problems(files)
+    answer: dict[str, Any] = {
+        "valid": not found,
+        "problems": [{"file": one.file, "line": one.line, "message": one.message} for one in found],
+        "differs": differences(files, in_force(house)),
+    }
+    if not found:
+        policies = load_policies(files)
+        doubtful = doubtful_hazards(house, policies)
+        answer |= {"digest": policies.digest, "policies": len(policies.rules), "doubtful_hazards": doubtful}
+    return answer
+
+
+def in_force_json(house: House) -> dict[str, Any]:
+    """The policies in force, whole, and what follows from each."""
+    files = in_force(house)
+    if not files:
+        return {"in_force": False, "files": {}, "policies": [], "digest": ""}
+    policies = load_policies(files)
+    rules = [
+        {
+            "id": rule.id,
+            "file": rule.piece.file,
+            "line": rule.piece.line,
+            "verdict": rule.verdict.value,
+            "needs": rule.needs.as_json() if rule.needs is not None else None,
+            "reason": rule.reason,
+        }
+        for rule in policies.rules.values()
+    ]
+    return {"in_force": True, "digest": policies.digest, "policies": rules, "files": files}
+
+
+async def load(house: House, files: Mapping[str, str], why: str, operator: Operator) -> dict[str, Any]:
+    """Take a set into force; what changed, as JSON. Raises as `take` does."""
+    differs = differences(files, in_force(house))
+    policies = await take(house, files, why, operator.trace, operator)
+    return {"digest": policies.digest, "policies": len(policies.rules), "changed": differs}
+
+
+async def take(
+    house: House, files: Mapping[str, str], why: str, trace: str, operator: Operator | None = None
+) -> Policies:
     """Take a set into force, signed by the operator, once it is found valid.
 
     Raises IF_ERR_POLICY_INVALID, and what `House.operator` raises; the former set then stays. IF_ERR_EXISTS where the
@@ -98,7 +147,7 @@ async def take(house: House, files: Mapping[str, str], why: str, trace: str) -> 
     policies = load_policies(files)
     if dict(files) == in_force(house):
         raise FabricError(Code.EXISTS, "these very policies are in force already", remedy="There is nothing to do.")
-    await house.record(house.operator(trace).policy(digest_of(files), files, why))
+    await house.record((operator or house.operator(trace)).policy(digest_of(files), files, why))
     return policies
 
 

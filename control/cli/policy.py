@@ -40,24 +40,9 @@ def check(shell: Shell, folder: Path | None) -> None:
 
     Nothing changes.
     """
-    from infrafabric.control.policies import differences, doubtful_hazards, in_force, working_copy
-    from infrafabric.policy.cedar import load_policies, problems
+    from infrafabric.control.policies import checked_json, working_copy
 
-    def find(house: House) -> dict[str, Any]:
-        files = working_copy(house, folder)
-        found = problems(files)
-        answer: dict[str, Any] = {
-            "valid": not found,
-            "problems": [{"file": one.file, "line": one.line, "message": one.message} for one in found],
-            "differs": differences(files, in_force(house)),
-        }
-        if not found:
-            policies = load_policies(files)
-            doubtful = doubtful_hazards(house, policies)
-            answer |= {"digest": policies.digest, "policies": len(policies.rules), "doubtful_hazards": doubtful}
-        return answer
-
-    answer = look(shell, find)
+    answer = look(shell, lambda house: checked_json(house, working_copy(house, folder)))
 
     def render(console: Console) -> None:
         for one in answer["problems"]:
@@ -79,13 +64,13 @@ def check(shell: Shell, folder: Path | None) -> None:
 @_FOLDER
 @click.option("--shipped", is_flag=True, help="The set that ships, for a home that has none: puts its files there too.")
 @changing
-def load(shell: Shell, folder: Path | None, shipped: bool, why: str | None) -> None:
+def load_(shell: Shell, folder: Path | None, shipped: bool, why: str | None) -> None:
     """Take the policies of DIR, else of the home, into force, as one signed entry of the log.
 
     They hold at once, whole. A set that is not valid is refused, and the former one stays. A plan that waits for people
     under the former one becomes stale.
     """
-    from infrafabric.control.policies import differences, in_force, put_shipped, take, working_copy
+    from infrafabric.control.policies import load, put_shipped, working_copy
 
     reason = shell.why(why)
     if shipped and folder is not None:
@@ -93,9 +78,7 @@ def load(shell: Shell, folder: Path | None, shipped: bool, why: str | None) -> N
 
     async def work(house: House) -> dict[str, Any]:
         files = put_shipped(house.home) if shipped else working_copy(house, folder)
-        differs = differences(files, in_force(house))
-        policies = await take(house, files, reason, shell.trace)
-        return {"digest": policies.digest, "policies": len(policies.rules), "changed": differs}
+        return await load(house, files, reason, house.operator(shell.trace))
 
     done = operating(shell, work)
 
@@ -112,31 +95,16 @@ def load(shell: Shell, folder: Path | None, shipped: bool, why: str | None) -> N
 @click.option("--text", "as_text", is_flag=True, help="Print the files whole, as they were signed.")
 def show(shell: Shell, as_text: bool) -> None:
     """Show which policies are in force, what follows from each, and whether the working copy differs."""
-    from infrafabric.control.policies import differences, in_force, working_copy
-    from infrafabric.policy.cedar import load_policies
+    from infrafabric.control.policies import differences, in_force_json, working_copy
 
     def find(house: House) -> dict[str, Any]:
-        files = in_force(house)
-        if not files:
-            return {"in_force": False, "files": {}, "policies": [], "digest": "", "differs": {}}
-        policies = load_policies(files)
+        found = in_force_json(house)
         try:
-            differs: dict[str, str] | None = differences(working_copy(house), files)
+            differs = differences(working_copy(house), found["files"]) if found["in_force"] else {}
         except FabricError as error:
             shell.warn(f"the working copy cannot be compared: {error.message}")
-            differs = None
-        rules = [
-            {
-                "id": rule.id,
-                "file": rule.piece.file,
-                "line": rule.piece.line,
-                "verdict": rule.verdict.value,
-                "needs": rule.needs.as_json() if rule.needs is not None else None,
-                "reason": rule.reason,
-            }
-            for rule in policies.rules.values()
-        ]
-        return {"in_force": True, "digest": policies.digest, "policies": rules, "differs": differs, "files": files}
+            return {**found, "differs": None}
+        return {**found, "differs": differs}
 
     found = look(shell, find)
 

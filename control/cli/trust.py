@@ -12,10 +12,9 @@ import click
 from infrafabric.control.cli.frame import changing, command, stop
 from infrafabric.control.cli.opening import asked_passphrase, look, operating
 from infrafabric.control.cli.shell import Shell
-from infrafabric.control.cli.trust_grace import grace, grace_shape
+from infrafabric.control.cli.trust_grace import grace
 from infrafabric.control.cli.trust_round import adopt, sign, told_proposal
 from infrafabric.control.cli.untrusted import visible
-from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,16 +54,9 @@ trust.add_command(grace)
 def show(shell: Shell) -> None:
     """Show publishers, allow-list, revocations, operator and root keys, who signed, expiry and grace."""
 
-    def find(house: House) -> dict[str, Any]:
-        from infrafabric.registry.trust import signers
+    from infrafabric.control.cli.trust_view import trust_json
 
-        present = house.trusted
-        return {
-            "digest": present.digest, **present.trust.as_json(), "signers": sorted(signers(present)),
-            "grace": grace_shape(house),
-        }  # fmt: skip
-
-    found = look(shell, find)
+    found = look(shell, trust_json)
 
     def render(console: Console) -> None:
         from rich.table import Table
@@ -160,19 +152,12 @@ def allow(
     shell: Shell, bundle: str, digest: str | None, root_keys: tuple[Path, ...], propose: Path | None, why: str | None
 ) -> None:
     """Put an installed bundle on the allow-list, by its digest, such as vmix.switcher@1.2.0."""
-    from infrafabric.kernel.words.names import capability_id
+    from infrafabric.control.records.trust import allowing
 
     reason = shell.why(why)
-    name, at, version = bundle.partition("@")
-    if not at or not version:
-        raise FabricError(Code.NAME_INVALID, f"{visible(bundle, 80)!r} is not of the form vmix.switcher@1.2.0")
-    capability = capability_id(name)
 
     def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
-        from infrafabric.registry.trust_edit import allow as allowed
-
-        found = house.installed(capability, version, digest)
-        return allowed(now, capability, version, found), f"allow {name}@{version} {found}"
+        return allowing(house, now, bundle, digest)
 
     _change(shell, edit, root_keys, reason, propose)
 
@@ -185,23 +170,12 @@ def allow(
 @changing
 def revoke(shell: Shell, thing: str, root_keys: tuple[Path, ...], propose: Path | None, why: str | None) -> None:
     """Revoke a publisher's or operator's key, or a bundle, for good. What runs of it stops before its next write."""
+    from infrafabric.control.records.trust import revoking
+
     reason = shell.why(why)
 
     def edit(house: House, now: TrustSet) -> tuple[TrustSet, str]:
-        from infrafabric.kernel.words.names import capability_id
-        from infrafabric.keys.signing import PublicKey
-        from infrafabric.registry.trust_edit import revoke_digest, revoke_key
-
-        if thing.startswith("sha256:"):
-            return revoke_digest(now, thing, reason), f"revoke {thing}"
-        if "@" in thing:
-            name, _, version = thing.partition("@")
-            digest = now.allow.get(f"{capability_id(name)}@{version}")
-            if digest is None:
-                raise FabricError(Code.NOT_ALLOWED, f"{visible(thing, 200)} is not on the allow-list")
-            return revoke_digest(now, digest, reason), f"revoke {thing} {digest}"
-        key = PublicKey.from_base64(thing)
-        return revoke_key(now, key, reason), f"revoke key {key}"
+        return revoking(now, thing, reason)
 
     _change(shell, edit, root_keys, reason, propose)
 
@@ -290,17 +264,9 @@ def _change(
         return
 
     async def work(house: House) -> Any:
-        from infrafabric.control.changes import adopt
-        from infrafabric.registry.trust import sign_trust
+        from infrafabric.control.changes import change_trust
 
-        present = house.trusted.trust
-        following, words = edit(house, present)
-        signers = _signers(shell, house, root_keys)
-        if len(signers) < present.threshold:
-            remedy = "Write a proposal for the others to sign: --propose FILE."
-            said = f"{len(signers)} root key(s) are here, {present.threshold} must sign"
-            raise FabricError(Code.TRUST_THRESHOLD, said, remedy=remedy)
-        return await adopt(house, sign_trust(following, *signers), words, reason, shell.trace)
+        return await change_trust(house, edit, _signers(shell, house, root_keys), reason, shell.trace)
 
     _told(shell, operating(shell, work))
 

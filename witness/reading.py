@@ -153,6 +153,11 @@ class LogReading:
         stored = self.entry(index)
         return tlog_proof.TlogProof(index, tuple(self.inclusion(index)), head.note, stored.leaf).encode()
 
+    def tile(self, level: int | None, index: int, width: int) -> bytes | None:
+        """A static file of the log; see `tiles.read_tile`."""
+        size = self.head.size
+        return self._guarded(lambda: tiles.read_tile(self._reader, size, level, index, width))
+
     # --- entries
 
     def entry(self, index: int) -> Stored:

@@ -7,6 +7,7 @@ directory is only ever extended.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,10 +18,18 @@ from infrafabric.witness.note import Verifier
 from infrafabric.witness.proofs import Tree
 from infrafabric.witness.store import Reader
 
-__all__ = ["bundle", "export", "sync_folder", "tile_path", "tile_widths", "unbundle", "write_new"]
+__all__ = [
+    "WIDTH", "bundle", "export", "parse_tile_path", "read_tile", "sync_folder", "tile_path", "tile_widths", "unbundle",
+    "write_new",
+]  # fmt: skip
 
 WIDTH = 256
 CHECKPOINT = "checkpoint"
+_PATH = re.compile(
+    r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII
+)
+    r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII
+)
 
 
 def tile_path(level: int | None, index: int, width: int = WIDTH) -> str:
@@ -31,6 +40,36 @@ def tile_path(level: int | None, index: int, width: int = WIDTH) -> str:
         groups.insert(0, f"x{index % 1000:03d}")
     partial = "" if width == WIDTH else f".p/{width}"
     return f"tile/{'entries' if level is None else level}/{'/'.join(groups)}{partial}"
+
+
+def parse_tile_path(path: str) -> tuple[int | None, int, int] | None:
+    """Level (None: an entry bundle), index and width that `tile_path` spells so; None for any other text."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    level = None if match[1] == "entries" else int(match[1])
+    index = int(match[2].replace("x", "").replace("/", ""))
+    width = int(match[3]) if match[3] else WIDTH
+    return (level, index, width) if tile_path(level, index, width) == path else None
+
+
+def read_tile(reader: Reader, size: int, level: int | None, index: int, width: int) -> bytes | None:
+    """A tile, or an entry bundle, of the log of `size` entries; None where it has none so wide.
+
+    Raises IF_ERR_LOG_DAMAGED. Whoever reads tiles checks them against a checkpoint.
+    """
+    first = index * WIDTH
+    if first + width > size >> 8 * (level or 0):
+        return None
+    if level is None:
+        found = list(reader.leaves(first, first + width))
+        data = bundle(found)
+    else:
+        found = list(reader.hashes(8 * level, first, first + width))
+        data = b"".join(found)
+    if len(found) != width:
+        raise FabricError(Code.LOG_DAMAGED, f"{tile_path(level, index, width)} is not whole")
+    return data
 
 
 def tile_widths(size: int, level: int, after: int = 0) -> Iterator[tuple[int, int]]:

@@ -21,7 +21,7 @@ from infrafabric.kernel.words.access import AccessScope
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Change", "MAX_WHY", "administering", "at_hand", "check_may", "reason_of", "signing"]
+__all__ = ["Change", "MAX_WHY", "administering", "allowed", "at_hand", "check_may", "reason_of", "signing"]
 
 MAX_WHY = 1_000
 _AWAY = frozenset({Code.KEY_MISSING, Code.PASSPHRASE_REQUIRED, Code.PASSPHRASE_WRONG, Code.OPERATOR_UNKNOWN})
@@ -76,6 +76,17 @@ async def administering(service: Service, caller: Principal, why: str, trace: st
     """
     check_may(service, caller, tenant)
     return await signing(service, caller, why, trace)
+
+
+def allowed(service: Service, caller: Principal, why: str, tenant: str = HOME) -> str:
+    """The reason for a change that the caller may make and nobody signs, such as a secret's.
+
+    Raises as `check_may` and `reason_of` do, and IF_ERR_OPERATOR_AWAY where this kernel lets nobody administer.
+    """
+    check_may(service, caller, tenant)
+    if not at_hand(service.house):
+        raise FabricError(Code.OPERATOR_AWAY, "this kernel lets nobody administer it through the API")
+    return reason_of(service.house, why)
 
 
 async def signing(service: Service, caller: Principal, why: str, trace: str) -> Change:

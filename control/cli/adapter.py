@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from infrafabric.control.house import House
     from infrafabric.keys.signing import SigningKey
-    from infrafabric.registry.bundle import Bundle
 
 __all__ = ["adapter"]
 
@@ -112,6 +111,7 @@ def check(shell: Shell, folder: Path, manifest: str | None, native: bool) -> Non
 )
 def sign(shell: Shell, folder: Path, manifest: str | None, key: str, out: Path) -> None:
     """Sign an adapter of your own and write its bundle. Never sign another's without reading it."""
+    from infrafabric.control.records.bundles import bundle_json
     from infrafabric.registry.bundle import pack
 
     _existing(folder)
@@ -121,7 +121,7 @@ def sign(shell: Shell, folder: Path, manifest: str | None, key: str, out: Path) 
         raise FabricError(Code.MANIFEST_INVALID, f"{folder} holds {names}", remedy="Name one: --manifest FILE.")
     signer = _signer(shell, key)
     bundle = pack(folder, found[0], out, signer)
-    shape = {**_shape(bundle), "bundle": str(out), "key": str(signer.public)}
+    shape = {**bundle_json(bundle), "bundle": str(out), "key": str(signer.public)}
 
     def render(console: Console) -> None:
         console.print(f"signed {bundle.manifest.name} {bundle.manifest.version} into {out}", soft_wrap=True)
@@ -139,6 +139,7 @@ def install(shell: Shell, bundle: Path) -> None:
 
     Installing grants nothing and is not recorded in the log, so it takes no --why; allowing does.
     """
+    from infrafabric.control.records.bundles import bundle_json
     from infrafabric.registry.bundle import read_bundle
     from infrafabric.registry.store import BundleStore
 
@@ -154,7 +155,7 @@ def install(shell: Shell, bundle: Path) -> None:
             console.print(f"  signed by {key}", soft_wrap=True)
         console.print(f'it is loaded once it is allowed: ifctl trust allow {name} --why "…"', soft_wrap=True)
 
-    shell.result(_shape(found), render)
+    shell.result(bundle_json(found), render)
 
 
 @adapter.add_command
@@ -163,31 +164,12 @@ def install(shell: Shell, bundle: Path) -> None:
 @changing
 def remove(shell: Shell, bundle: str, why: str | None) -> None:
     """Forget an installed bundle. What it did can then no longer be replayed; the log's proofs stay."""
-    from infrafabric.control.operator import OPERATOR
-    from infrafabric.kernel.ports import Entry
-    from infrafabric.kernel.words.entries import AdapterUnloaded, Kind
-    from infrafabric.kernel.words.names import capability_id
+    from infrafabric.control.records.bundles import remove_bundle
 
     reason = shell.why(why)
 
     async def work(house: House) -> dict[str, Any]:
-        if bundle.startswith("sha256:"):
-            digest = bundle
-        else:
-            name, _, version = bundle.partition("@")
-            digest = house.installed(capability_id(name), version, None)
-        manifest = house.bundles.manifest(digest).manifest
-        body = AdapterUnloaded(
-            talent=OPERATOR,
-            trace=shell.trace,
-            capability=manifest.id,
-            version=manifest.version,
-            adapter=digest,
-            reason=f"removed: {reason}",
-        )
-        await house.record(Entry(Kind.ADAPTER_UNLOADED, body, actor=OPERATOR))
-        house.bundles.remove(digest)
-        return {"capability": manifest.id, "version": manifest.version, "digest": digest, "change": "removed"}
+        return await remove_bundle(house, bundle, reason, trace=shell.trace)
 
     shape = operating(shell, work)
     shell.result(shape, lambda console: console.print(f"removed {visible(bundle)}", soft_wrap=True))
@@ -218,12 +200,3 @@ def _signer(shell: Shell, name: str) -> SigningKey:
         return open_export(Path(name), passphrase)
     home = shell.home()
     return Keystore(home.keys, passphrase, development=home.is_development).load(name)
-
-
-def _shape(bundle: Bundle) -> dict[str, Any]:
-    return {
-        "capability": bundle.manifest.id,
-        "version": bundle.manifest.version,
-        "digest": bundle.digest,
-        "signers": [str(key) for key in bundle.signers],
-    }

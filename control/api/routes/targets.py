@@ -17,7 +17,7 @@ from infrafabric.control.api.shapes.common import Because
 from infrafabric.control.api.shapes.records import TargetChange, Targets, TargetTaken
 from infrafabric.control.api.tenancy import HOME, place_of, sees
 from infrafabric.control.cli.untrusted import visible
-from infrafabric.control.policies import doubtful_of_target
+from infrafabric.control.policies import doubtful_of_target, in_force
 from infrafabric.control.records.targets import known_targets, remove_target, set_target, target_of
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.things import Target
@@ -72,7 +72,7 @@ async def put(
     value = target_of(name=name, tenant=tenant, **members)
     check_reach(house, caller, value, former)
     await set_target(house, change.operator, value, change.why, since=change.since)
-    doubts = doubtful_of_target(house, value)
+    doubts = doubtful_of_target(house, value) if value.hazards and in_force(house) else {}
     shape: dict[str, Any] = {"target": value.as_json(), "change": "set" if former is not None else "added"}
     if doubts:
         notes = [f"nobody else speaks of the hazard {word}; did you mean {near}?" for word, near in doubts.items()]

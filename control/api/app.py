@@ -16,7 +16,9 @@ from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.problems import problem
 from infrafabric.control.api.routes import (
     actions,
+    adapters,
     approvals,
+    breakers,
     budgets,
     capabilities,
     events,
@@ -24,12 +26,18 @@ from infrafabric.control.api.routes import (
     health,
     identities,
     keys,
+    log,
     messages,
     metrics,
+    policies,
     roles,
+    secrets,
     sessions,
+    stops,
     talents,
     targets,
+    tiles,
+    trust,
 )
 from infrafabric.control.api.service import Service
 from infrafabric.control.console import routes as passkeys
@@ -41,20 +49,27 @@ __all__ = ["create_app"]
 
 ROUTERS: tuple[APIRouter, ...] = (
     actions.router,
+    adapters.router,
     approvals.router,
+    breakers.router,
     budgets.router,
     capabilities.router,
     events.router,
     grants.router,
     identities.router,
     keys.router,
+    log.router,
     messages.router,
     metrics.router,
     passkeys.router,
+    policies.router,
     roles.router,
+    secrets.router,
     sessions.router,
+    stops.router,
     talents.router,
     targets.router,
+    trust.router,
 )
 
 AT_ROOT: tuple[APIRouter, ...] = (health.router, metrics.router)
@@ -88,6 +103,7 @@ def _api(service: Service) -> FastAPI:
         app.include_router(router, prefix="/v1")
     for router in AT_ROOT:
         app.include_router(router)
+    app.router.routes.extend(tiles.ROUTES)
     app.router.routes.extend(console_routes())
     app.add_api_route("/v1/openapi.json", _document, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(FabricError, _refused)

@@ -34,6 +34,7 @@ MEMBERS = {
     "run": Lazy(f"{_CLI}.run", "run", "Do a list of intents in order; undo it when one fails."),
     "watch": Lazy(f"{_CLI}.watch", "watch", "Keep comparing wanted and actual; report drift, or apply."),
     "mcp": Lazy(f"{_CLI}.mcp", "mcp", "Serve a talent's capabilities to an agent (Model Context Protocol)."),
+    "up": Lazy(f"{_CLI}.up", "up", "Serve the API and the console; stay until told to stop."),
     "witness": Lazy(f"{_CLI}.witness", "witness", "The log: find, show, prove, verify, export, anchor, erase."),
     "demo": Lazy(f"{_CLI}.demo", "demo", "The whole story in a throwaway home, against a simulator."),
     "doctor": Lazy(f"{_CLI}.doctor", "doctor", "Look whether everything is in order."),

@@ -12,7 +12,7 @@ from infrafabric.control.cli.shell import Shell
 if TYPE_CHECKING:
     from infrafabric.control.house import House, Mode
 
-__all__ = ["acting", "asked_passphrase", "look", "operating", "reading"]
+__all__ = ["acting", "alone", "asked_passphrase", "look", "operating", "reading"]
 
 T = TypeVar("T")
 Work = Callable[["House"], Awaitable[T]]
@@ -33,8 +33,13 @@ def reading(shell: Shell, work: Work[T]) -> T:
 
 
 def operating(shell: Shell, work: Work[T]) -> T:
-    """Run `work` with the home locked and its log writable: for what operators change."""
+    """Run `work` with the home locked and its log writable, or by the kernel that has: for what operators change."""
     return _with_house(shell, "operating", work)
+
+
+def alone(shell: Shell, work: Work[T]) -> T:
+    """The same for what needs the home to itself: refused where a kernel serves it."""
+    return _with_house(shell, "alone", work)
 
 
 def acting(shell: Shell, work: Work[T]) -> T:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infrafabric.control.cli.frame import changing, command, stop
-from infrafabric.control.cli.opening import look, operating, reading
+from infrafabric.control.cli.opening import alone, look, operating, reading
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.streams import writing_stdout
 from infrafabric.control.cli.untrusted import visible
@@ -286,7 +286,7 @@ def reopen(shell: Shell, origin: str, why: str | None) -> None:
         await greet_operator(house, reason, shell.trace)
         return house.log.vkey
 
-    vkey = operating(shell, work)
+    vkey = alone(shell, work)
     shape = {"origin": origin, "vkey": vkey, "change": "opened"}
 
     def render(console: Console) -> None:

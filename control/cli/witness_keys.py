@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infrafabric.control.cli.frame import changing, command, stop
-from infrafabric.control.cli.opening import look, operating
+from infrafabric.control.cli.opening import alone, look
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.streams import writing_stdout
 from infrafabric.control.cli.untrusted import visible
@@ -96,7 +96,7 @@ def rotate_key(shell: Shell, overlap: str | None, finish: bool, why: str | None)
             body = await begin_rekey(house, reason, time, shell.trace)
         return {"change": body.change, "vkey": body.vkey, "former": body.former, "until": body.until}
 
-    shape = operating(shell, work)
+    shape = alone(shell, work)
 
     def render(console: Console) -> None:
         if finish:
@@ -141,7 +141,7 @@ def end_origin(shell: Shell, origin: str, trusted: Path | None, why: str | None)
         size = last.size if last is not None else None
         return {"change": "opened", "origin": origin, "vkey": house.log.vkey, "former": before, "trusted": size}
 
-    shape = operating(shell, work)
+    shape = alone(shell, work)
 
     def render(console: Console) -> None:
         console.print(f"the log goes on as {visible(origin)}; its new verifier key:", soft_wrap=True)

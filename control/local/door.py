@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from infrafabric.control.local.frames import NONCE_BYTES, encode, read_frame
 from infrafabric.control.local.place import bind, is_own, unbind
 from infrafabric.control.local.proof import proof
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.keys.signing import PublicKey
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ ASK_S = 20.0
 """How long a caller may take to say what it wants."""
 MOST_CALLS = 256
 """Calls at once; one more is told to come again."""
-_Fault = Callable[[BaseException, str], FabricError]
-"""Keeps a fault of InfraFabric's own, and gives what is said of it."""
+Fault = Callable[[BaseException, str], FabricError]
+"""Keeps a fault of InfraFabric's own under a trace, and gives what is said of it."""
+More = Mapping[type[Call], Callable[[Any], Awaitable[Any]]]
+"""Calls that are answered by whoever opened the door, rather than by the house."""
 
 
 @asynccontextmanager
-async def local_door(house: House, fault: _Fault, stop_s: float) -> AsyncIterator[LocalDoor | None]:
+async def local_door(
+    house: House, fault: Fault, stop_s: float, more: More | None = None
+) -> AsyncIterator[LocalDoor | None]:
     """Keep the home's local door open; None where this system has none. At the end calls in hand have `stop_s` seconds.
 
     Raises IF_ERR_PORT_TAKEN.
@@ -46,7 +51,7 @@ async def local_door(house: House, fault: _Fault, stop_s: float) -> AsyncIterato
     if listening is None:
         yield None
         return
-    door = LocalDoor(house, fault)
+    door = LocalDoor(house, fault, more or {})
     try:
         server = await asyncio.start_unix_server(door.welcome, sock=listening)
         try:
@@ -62,9 +67,10 @@ async def local_door(house: House, fault: _Fault, stop_s: float) -> AsyncIterato
 class LocalDoor:
     """The connections, and which of them have a call in hand."""
 
-    def __init__(self, house: House, fault: _Fault) -> None:
+    def __init__(self, house: House, fault: Fault, more: More) -> None:
         self._house = house
         self._fault = fault
+        self._more = more
         self._connected: set[asyncio.Task[None]] = set()
         self._in_hand: set[asyncio.Task[None]] = set()
 
@@ -141,7 +147,7 @@ class LocalDoor:
             if not writer.is_closing():
                 writer.write(encode(frame))
 
-        doing = asyncio.create_task(desk.answer(self._house, call, passing))
+        doing = asyncio.create_task(self._do(call, passing))
         leaving = asyncio.create_task(_hung_up(reader))
         try:
             await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -151,11 +157,15 @@ class LocalDoor:
         except FabricError:
             raise
         except Exception as error:
-            raise self._fault(error, call.name()) from error
+            raise self._fault(error, new_trace_id()) from error
         finally:
             for task in (doing, leaving):
                 task.cancel()
             await asyncio.gather(doing, leaving, return_exceptions=True)
+
+    async def _do(self, call: Call, passing: desk.Passing) -> Any:
+        more = self._more.get(type(call))
+        return await (desk.answer(self._house, call, passing) if more is None else more(call))
 
 
 async def _hung_up(reader: asyncio.StreamReader) -> None:

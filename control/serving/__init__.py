@@ -1,0 +1,1 @@
+"""`ifctl up`: a kernel that stays, with everything that it serves, in one process."""

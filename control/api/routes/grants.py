@@ -46,14 +46,14 @@ async def all_of_them(
     what = capability_id(capability) if capability else ""
     now = house.clock()
     rows: list[dict[str, Any]] = [
-        {"key": key, **value, "ended": bool(value.get("expires")) and now >= moment(value["expires"])}
+        {"id": key, **value, "ended": bool(value.get("expires")) and now >= moment(value["expires"])}
         for key, value in house.authority.scan("grant")
         if value["tenant"] == place
         and who in ("", value["talent"])
         and what in ("", value["capability"])
         and target in ("", value["target"])
     ]
-    found, following = paging.page(rows, lambda row: str(row["key"]))
+    found, following = paging.page(rows, lambda row: str(row["id"]))
     return listed({"grants": found, "next": following}, response)
 
 

@@ -182,7 +182,8 @@ class GrantRevoked(GrantPlace):
 
 
 class GrantRow(HeldGrant):
-    key: str
+    id: str
+    """Holder, capability and target."""
 
 
 class Grants(Shape):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infrafabric.control.cli.frame import changing, command, stop
+from infrafabric.control.cli.lengths import overlap
 from infrafabric.control.cli.opening import operating
 from infrafabric.control.cli.secret_value import SecretCommand, given_value, valued
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
-from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,23 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["secret"]
 
-_LENGTH = re.compile(r"([0-9]{1,6})([smhd])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
 
 @click.group("secret")
 def secret() -> None:
     """Secrets in the vault: their values, rotation, and the targets that may use them."""
-
-
-def _overlap(_: click.Context, option: click.Parameter, text: str) -> int:
-    from infrafabric.control.records.kept_secrets import LONGEST_OVERLAP_S
-
-    found = _LENGTH.fullmatch(text)
-    seconds = int(found[1]) * _UNIT_S[found[2]] if found else -1
-    if not 0 <= seconds <= LONGEST_OVERLAP_S:
-        raise FabricError(Code.USAGE, f"{option.opts[0]}: {text[:60]!r} is no time up to 90d; one is 30m, 1h or 7d")
-    return seconds
 
 
 _for = click.option(
@@ -87,7 +73,7 @@ def set_(
 @click.argument("name", metavar="NAME")
 @valued
 @click.option(
-    "--overlap", default="1h", show_default=True, metavar="TIME", callback=_overlap,
+    "--overlap", default="1h", show_default=True, metavar="TIME", callback=overlap,
     help="How long the former value stays known, up to 90d; 0s ends it at once.",
 )  # fmt: skip
 @click.option("--back", is_flag=True, help="Use the former value again, while its overlap runs.")

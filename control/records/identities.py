@@ -14,7 +14,7 @@ from infrafabric.kernel.words.things import Talent
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["check_free", "identities_json", "identity_of", "known_identity"]
+__all__ = ["check_free", "identities_json", "identity_of", "known_identity", "row_of"]
 
 
 def identity_of(issuer: str, subject: str, talent: Talent) -> Identity:
@@ -43,12 +43,13 @@ def known_identity(
     return Identity.model_validate(fact)
 
 
+def row_of(house: House, value: Identity) -> dict[str, Any]:
+    """What is told of an identity: `taken` says whether the settings name its issuer, so that its tokens are taken."""
+    taken = any(one.issuer == value.issuer for one in house.settings.serve.oidc)
+    return {**value.as_json(), "taken": taken}
+
+
 def identities_json(house: House, wanted: Callable[[Identity], bool]) -> list[dict[str, Any]]:
-    """The identities that are wanted, each with whether its issuer's tokens are taken, by issuer and subject."""
-    taken = {one.issuer for one in house.settings.serve.oidc}
+    """The identities that are wanted, by issuer and subject."""
     values = [Identity.model_validate(value) for _, value in house.authority.scan("identity")]
-    return [
-        {**value.as_json(), "taken": value.issuer in taken}
-        for value in sorted(values, key=lambda it: it.key)
-        if wanted(value)
-    ]
+    return [row_of(house, value) for value in sorted(values, key=lambda it: it.key) if wanted(value)]

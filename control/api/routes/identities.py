@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from infrafabric.control.api.administering import administering
@@ -11,10 +9,9 @@ from infrafabric.control.api.answers import answer, listed
 from infrafabric.control.api.bodies import Routes
 from infrafabric.control.api.dependencies import Administering, Reading, TheService, Trace
 from infrafabric.control.api.paging import Paged
-from infrafabric.control.api.service import Service
 from infrafabric.control.api.shapes.access import Identities, IdentityChange, NewIdentity, RevokedIdentity
 from infrafabric.control.api.tenancy import administers, own_talent, sees
-from infrafabric.control.records.identities import check_free, identities_json, identity_of, known_identity
+from infrafabric.control.records.identities import check_free, identities_json, identity_of, known_identity, row_of
 from infrafabric.kernel.words.access import AccessScope, Identity
 
 __all__ = ["router"]
@@ -50,7 +47,7 @@ async def set_(asked: NewIdentity, service: TheService, caller: Administering, t
     change = await administering(service, caller, asked.why, trace, talent.tenant)
     check_free(house, value)
     await change.record(change.operator.identity(value, change.why))
-    return answer({"identity": _row(service, value), "change": "set"})
+    return answer({"identity": row_of(house, value), "change": "set"})
 
 
 @router.post("/revoke", response_model=IdentityChange)
@@ -60,9 +57,4 @@ async def revoke(asked: RevokedIdentity, service: TheService, caller: Administer
     value = known_identity(house, asked.issuer, asked.subject, lambda tenant: sees(house, caller, tenant))
     change = await administering(service, caller, asked.why, trace, value.tenant)
     await change.record(change.operator.identity(value, change.why, "revoked"))
-    return answer({"identity": _row(service, value), "change": "revoked"})
-
-
-def _row(service: Service, value: Identity) -> dict[str, Any]:
-    taken = any(one.issuer == value.issuer for one in service.house.settings.serve.oidc)
-    return {**value.as_json(), "taken": taken}
+    return answer({"identity": row_of(house, value), "change": "revoked"})

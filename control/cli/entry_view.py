@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infrafabric.witness.query import Found
     from infrafabric.witness.reading import LogReading, Stored
 
-__all__ = ["action_json", "entry_json", "found_json", "parse_since", "show_entries", "show_found"]
+__all__ = ["action_json", "entry_json", "found_json", "parse_since", "show_entries", "show_found", "summary"]
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -76,7 +76,7 @@ def show_found(console: Console, rows: list[dict[str, Any]]) -> None:
         # An answer to a plan that waits is the approver's act; its `talent` is who asked.
         who = body.get("approver") or body.get("talent", "")
         by = visible(str(who).removeprefix("if://"), 60)
-        what = "(erased)" if row["erased"] else visible(_summary(row["kind"], body), 200)
+        what = "(erased)" if row["erased"] else visible(summary(row["kind"], body), 200)
         table.add_row(str(row["index"]), Text(row["at"]), Text(row["kind"]), Text(what), Text(by))
     console.print(table if rows else "no entry fits")
 
@@ -97,7 +97,7 @@ def show_entries(console: Console, rows: list[dict[str, Any]]) -> None:
             console.print(f"  … {len(lines) - SHOWN_LINES} more lines; --json has them all")
 
 
-def _summary(kind: str, body: dict[str, Any]) -> str:
+def summary(kind: str, body: dict[str, Any]) -> str:
     """What an entry says, in one line."""
     short = str(body.get("capability", "")).rpartition("/")[2]
     target = body.get("target", "")

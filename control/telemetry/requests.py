@@ -70,6 +70,7 @@ class Observing:
     def __init__(self, app: ASGIApp, *observers: Callable[[Answered], None]) -> None:
         self.app = app
         self._observers = observers
+        self._paths: dict[object, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -101,11 +102,28 @@ class Observing:
             raise
         finally:
             ASKED_BY.reset(token)
-            route = getattr(scope.get("route"), "path", None) or NO_ROUTE
+            route = self._route(scope)
             method = "WS" if scope["type"] == "websocket" else _method(scope["method"])
             answered = Answered(scope, route, method, status, began, time.perf_counter() - clock, stream)
             for observer in self._observers:
                 observer(answered)
+
+    def _route(self, scope: Scope) -> str:
+        """The template of what answered. FastAPI's routes say it; Starlette's are looked for by their endpoint."""
+        path = getattr(scope.get("route"), "path", None)
+        endpoint = scope.get("endpoint")
+        if path or endpoint is None:
+            return path or NO_ROUTE
+        found = self._paths.get(endpoint)
+        if found is None:
+            routes = scope["app"].routes if "app" in scope else ()
+            found = next((one.path for one in routes if endpoint in (_of(one, "endpoint"), _of(one, "app"))), NO_ROUTE)
+            self._paths[endpoint] = found
+        return found
+
+
+def _of(route: object, name: str) -> object:
+    return getattr(route, name, route)
 
 
 def _method(method: str) -> str:

@@ -17,6 +17,7 @@ from infrafabric.control.api.principal import Method, Principal
 from infrafabric.control.api.service import Service
 from infrafabric.control.api.streams import websocket as socket_stream
 from infrafabric.control.api.streams.sse import EventStream
+from infrafabric.control.api.tenancy import own_talent
 from infrafabric.control.feed import Wanted
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope
@@ -34,6 +35,7 @@ Text = Annotated[str, Query(max_length=300)]
 
 def wanted_of(
     service: Service,
+    caller: Principal,
     talent: Text = "",
     capability: Text = "",
     target: Text = "",
@@ -44,7 +46,7 @@ def wanted_of(
 ) -> Wanted:
     """Which entries a caller wants, by full ids or short names. Raises IF_ERR_NAME_INVALID, IF_ERR_TALENT_UNKNOWN."""
     return Wanted(
-        talent=service.house.talent_named(talent) if talent else "",
+        talent=own_talent(service.house, caller, talent) if talent else "",
         capability=capability_id(capability) if capability else "",
         target=target,
         kind=kind.value if kind is not None else "",
@@ -56,6 +58,7 @@ def wanted_of(
 
 def _filters(
     service: TheService,
+    caller: Reading,
     talent: Text = "",
     capability: Text = "",
     target: Text = "",
@@ -64,7 +67,7 @@ def _filters(
     trace: Text = "",
     action: Text = "",
 ) -> Wanted:
-    return wanted_of(service, talent, capability, target, kind, verdict, trace, action)
+    return wanted_of(service, caller, talent, capability, target, kind, verdict, trace, action)
 
 
 def _service_of(connection: HTTPConnection) -> Service:
@@ -108,7 +111,7 @@ async def socket(
     caller = await service.door.authenticate(socket)
     caller.require(AccessScope.READ)
     _check_origin(socket, caller)
-    wanted = wanted_of(service, talent, capability, target, kind, verdict, trace, action)
+    wanted = wanted_of(service, caller, talent, capability, target, kind, verdict, trace, action)
     leave = service.leaves.of(caller)
     leave()
     with service.places.one(caller.talent.id):

@@ -20,6 +20,7 @@ pytest_plugins = (
     "messaging",  # after what it is made of
     "served",
     "listening",
+    "console_browser",
 )
 
 

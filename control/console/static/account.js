@@ -19,9 +19,9 @@ export async function render(place) {
       h("header", {}, h("h2", {}, short(own())), button("Leave", leave)),
       facts(
         ["Talent", code(own())],
-        ["Roles", (me.holds ?? me.roles ?? []).map((role) => badge(role))],
-        ["May be used for", (me.scopes ?? []).map((scope) => badge(scope))],
-        ["Operator's key", me.operator === undefined ? "" : me.operator ? "at hand" : "away: nothing of the operator's can be changed from here"],
+        ["Roles", me.roles.map((role) => badge(role))],
+        ["May be used for", me.scopes.map((scope) => badge(scope))],
+        ["Operator's key", me.at_hand ? "at hand" : "away: nothing of the operator's can be changed from here"],
       ),
     ),
     h("section", { class: "card", "aria-label": "Passkeys" }, h("h2", {}, "Passkeys"), h("p", { class: "fine" }, "You answer what waits by a passkey: your device asks for your finger, face or PIN, and signs exactly the question that you see."), list, adding(() => refresh(list))),

@@ -1,6 +1,6 @@
 // One action: what was asked, what became of it, and the receipt, verified in this browser.
 
-import { get, post } from "./api.js";
+import { get, post, text } from "./api.js";
 import { button, code, facts, failure, fresh, h, note, replace, said, visible } from "./dom.js";
 import { planView } from "./plan.js";
 import { verified } from "./log.js";
@@ -45,16 +45,11 @@ async function addReceipt(place, action) {
   const made = h("div", { class: "receipt" });
   place.append(made);
   try {
-    const receipt = await receiptOf(action);
+    const receipt = await text(`/actions/${encodeURIComponent(action)}/receipt`);
     replace(made, await verified(receipt), h("div", { class: "row" }, button("Save the receipt", () => save(receipt, action))));
   } catch (error) {
     replace(made, failure(error));
   }
-}
-
-async function receiptOf(action) {
-  const answer = await get(`/actions/${encodeURIComponent(action)}/receipt`);
-  return typeof answer === "string" ? answer : JSON.stringify(answer);
 }
 
 function save(receipt, action) {

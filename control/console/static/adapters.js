@@ -8,7 +8,7 @@ export const TITLE = "Adapters and trust";
 export const NAV = "Adapters";
 
 export async function render(place) {
-  const [adapters, trust] = await Promise.all([rows("/adapters", "adapters"), get("/trust")]);
+  const [adapters, trust] = await Promise.all([rows("/adapters", "capabilities"), get("/trust")]);
   place.append(
     h("h1", {}, TITLE),
     h("section", { "aria-labelledby": "installed" }, h("h2", { id: "installed" }, "Installed"), installed(adapters)),
@@ -22,12 +22,11 @@ function installed(adapters) {
     "Installed adapters",
     ["Capability", "Version", "Publisher", "May be used", "Bundle"],
     adapters.map((one) => {
-      const usable = one.usable ?? one.reason === null;
       return [
         short(one.capability),
         visible(one.version, 40),
         visible(one.publisher, 80),
-        usable ? badge("yes", "good") : h("span", {}, badge("no", "bad"), " ", visible(one.reason?.message ?? "", 200)),
+        one.usable ? badge("yes", "good") : h("span", {}, badge("no", "bad"), " ", visible(one.reason.message, 200)),
         code(String(one.digest).slice(0, 19)),
       ];
     }),

@@ -15,6 +15,14 @@ export const trust = (token) => {
 
 /** The answer's JSON. `headers` are added; a body is sent as JSON. Throws `Refused`. */
 export async function call(method, path, body = undefined, headers = {}) {
+  const answer = await ask(method, path, body, headers);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** The answer to a GET, to the letter. */
+export const text = async (path) => (await ask("GET", path)).text();
+
+async function ask(method, path, body = undefined, headers = {}) {
   const asked = { method, credentials: "same-origin", redirect: "error", cache: "no-store", headers: { Accept: "application/json", ...headers } };
   if (body !== undefined) {
     asked.body = JSON.stringify(body);
@@ -27,10 +35,8 @@ export async function call(method, path, body = undefined, headers = {}) {
   } catch {
     throw new Refused({ code: "IF_ERR_SERVER_UNREACHABLE", detail: "the kernel cannot be reached", remedy: "Check that `ifctl up` runs." });
   }
-  const kind = answer.headers.get("Content-Type") ?? "";
-  const said = kind.includes("json") ? await answer.json() : await answer.text();
-  if (!answer.ok) throw new Refused(typeof said === "object" && said !== null ? said : { detail: `the kernel answered ${answer.status}` });
-  return said;
+  if (answer.ok) return answer;
+  throw new Refused(await answer.json().catch(() => ({ detail: `the kernel answered ${answer.status}` })));
 }
 
 export const get = (path) => call("GET", path);
@@ -42,7 +48,7 @@ export async function rows(path, member, most = 2000) {
   let cursor = "";
   do {
     const page = await get(path + (cursor ? `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}` : ""));
-    found.push(...(Array.isArray(page) ? page : (page[member] ?? page.items ?? [])));
+    found.push(...page[member]);
     cursor = page.next ?? "";
   } while (cursor && found.length < most);
   return found;

@@ -98,7 +98,10 @@ function review(report, wanted, outcome) {
   apply.addEventListener("click", () =>
     busy(apply, async () => {
       const more = { purpose: "apply", expect: report.changes_digest };
-      const done = await post("/actions", { ...wanted, ...more }, { "Idempotency-Key": key });
+      const done = await post("/actions", { ...wanted, ...more }, { "Idempotency-Key": key }).catch((error) => {
+        if (error.problem?.report) return error.problem.report;
+        throw error;
+      });
       replace(outcome, await result(done));
     }),
   );

@@ -62,8 +62,8 @@ export const note = (tone, ...children) =>
 /** What went wrong, with its code and what to do about it. */
 export function failure(error) {
   if (!error.problem) return note("bad", h("p", {}, visible(error.message, 600)));
-  const { code: name, detail, remedy } = error.problem;
-  return note("bad", h("p", {}, visible(detail, 600)), remedy && h("p", {}, visible(remedy, 600)), h("p", { class: "fine" }, visible(name)));
+  const { code: name, detail, remedy, action } = error.problem;
+  return note("bad", h("p", {}, visible(detail, 600)), remedy && h("p", {}, visible(remedy, 600)), h("p", { class: "fine" }, visible(name), action && [" · ", h("a", { href: `#/action/${encodeURIComponent(action)}` }, "the action")]));
 }
 
 /** A button that is busy while `work` is, and shows below itself what went wrong. */

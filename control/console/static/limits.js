@@ -63,12 +63,11 @@ function gauge(one, percent) {
 }
 
 function breakerTable(breakers) {
-  const open = breakers.filter((one) => one.state !== "closed");
-  if (!open.length) return h("p", { class: "calm" }, "Every breaker is closed: calls go through.");
+  if (!breakers.length) return h("p", { class: "calm" }, "Every breaker is closed: calls go through.");
   return table(
     "Breakers that are not closed",
     ["Capability", "Target", "State", "Failures", "Cause", "Until"],
-    open.map((one) => [short(one.capability), h("span", { class: "whole" }, visible(one.target, 80)), badge(one.state.replace("_", " "), one.state === "open" ? "bad" : "warn"), String(one.failures), visible(one.cause, 200), one.until ? when(one.until) : "–"]),
+    breakers.map((one) => [short(one.capability), h("span", { class: "whole" }, visible(one.target, 80)), badge(one.state.replace("_", " "), one.state === "open" ? "bad" : "warn"), String(one.failures), visible(one.cause, 200), one.until ? when(one.until) : "–"]),
   );
 }
 
@@ -77,6 +76,6 @@ function stopTable(stops) {
   return table(
     "Stops in force",
     ["What", "Since", "By", "Why"],
-    stops.map((one) => [`${visible(one.scope, 40)} ${visible(one.name ?? "", 100)}`, one.at ? when(one.at) : "–", short(one.talent ?? ""), visible(one.why ?? "", 300)]),
+    stops.map((one) => [visible(one.what, 140), when(one.at), short(one.by), visible(one.why, 300)]),
   );
 }

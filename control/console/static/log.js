@@ -10,9 +10,8 @@ export const TITLE = "Log";
 
 export async function render(place, [index]) {
   if (index !== undefined) return entry(place, index);
-  const [checkpoint, vkey] = await Promise.all([get("/log/checkpoint"), vkeyOf()]);
-  const text = typeof checkpoint === "string" ? checkpoint : checkpoint.checkpoint ?? checkpoint.note;
-  const [origin, size, root] = text.split("\n");
+  const [{ checkpoint }, { vkey }] = await Promise.all([get("/log/checkpoint"), get("/log/vkey")]);
+  const [origin, size, root] = checkpoint.split("\n");
   place.append(
     h("h1", {}, TITLE),
     h(
@@ -20,7 +19,7 @@ export async function render(place, [index]) {
       { class: "card", "aria-label": "Checkpoint" },
       h("h2", {}, "Checkpoint"),
       facts(["Origin", code(origin)], ["Entries", visible(size, 30)], ["Root", code(root)], ["Verifier key", code(vkey)]),
-      h("details", {}, h("summary", {}, "The signed note"), h("pre", { tabindex: "0" }, visible2(text))),
+      h("details", {}, h("summary", {}, "The signed note"), h("pre", { tabindex: "0" }, lines(checkpoint))),
     ),
     look(Number(size)),
     checking(vkey),
@@ -29,12 +28,7 @@ export async function render(place, [index]) {
 }
 
 /** A note keeps its line ends. */
-const visible2 = (text) => text.split("\n").map((line) => visible(line, 400)).join("\n");
-
-async function vkeyOf() {
-  const answer = await get("/log/vkey");
-  return (typeof answer === "string" ? answer : answer.vkey).trim();
-}
+const lines = (text) => text.split("\n").map((line) => visible(line, 400)).join("\n");
 
 function look(size) {
   const input = h("input", { id: fresh("index"), type: "number", min: "0", max: String(size - 1), inputmode: "numeric", required: true });
@@ -48,13 +42,13 @@ function look(size) {
 
 async function entry(place, index) {
   const found = await get(`/log/entries/${encodeURIComponent(index)}`);
-  const leaf = found.leaf ?? found;
+  const { leaf } = found;
   place.append(
     h("p", { class: "crumbs" }, h("a", { href: "#/log" }, TITLE)),
     h("h1", {}, `Entry ${visible(String(found.index), 20)}`),
     h("p", { class: "lead" }, code(leaf.kind), " ", found.body ? summary(leaf.kind, found.body) : "its body was erased"),
     h("div", { class: "card" }, facts(["At", when(leaf.at)], ["Action", leaf.action && h("a", { href: `#/action/${leaf.action}` }, leaf.action)], ["Actor", code(leaf.actor ?? "")], ["Body's commitment", code(leaf.body ?? "")])),
-    h("section", { class: "card", "aria-label": "Body" }, h("h2", {}, "Body"), h("pre", { tabindex: "0" }, visible2(JSON.stringify(found.body, null, 2)))),
+    h("section", { class: "card", "aria-label": "Body" }, h("h2", {}, "Body"), h("pre", { tabindex: "0" }, lines(JSON.stringify(found.body, null, 2)))),
   );
 }
 
@@ -80,16 +74,16 @@ function checking(vkey) {
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    busy(submit, async () => replace(outcome, await verified(text.value, key.value)));
+    busy(submit, async () => replace(outcome, await verified(text.value, [key.value])));
   });
   return form;
 }
 
-/** What the receipt proves, or what does not hold. The key is the kernel's own where none is given. */
-export async function verified(receipt, vkey) {
+/** What the receipt proves, or what does not hold. The keys are those that the kernel names where none are given. */
+export async function verified(receipt, vkeys) {
   let found;
   try {
-    found = await verifyReceipt(receipt.trim(), [vkey ?? (await vkeyOf())]);
+    found = await verifyReceipt(receipt.trim(), vkeys ?? (await get("/log/vkey")).vkeys);
   } catch (error) {
     return note("bad", h("p", {}, h("strong", {}, "This receipt does not hold.")), error.problem ? failure(error) : h("p", {}, visible(error.message, 400)));
   }

@@ -2,14 +2,14 @@
 
 import { get, trust } from "./api.js";
 
-/** {talent, scopes, roles, …} as `/v1/me` has it. */
+/** {talent, scopes, roles, operator, at_hand, session} as `/v1/me` has it. */
 export let me = null;
 
 export async function load() {
   me = await get("/me");
-  trust(me.csrf);
+  trust(me.session?.csrf);
   return me;
 }
 
 /** The id of the talent that is looking. */
-export const own = () => (typeof me?.talent === "object" ? me.talent.id : me?.talent) ?? "";
+export const own = () => me?.talent ?? "";

@@ -44,8 +44,8 @@ export async function render(place) {
     live.textContent = open ? "live" : "not connected; trying again";
   });
   try {
-    const past = await get("/log/entries?limit=60&newest=true");
-    for (const entry of [...(past.entries ?? [])].sort((a, b) => b.index - a.index)) add(entry, true);
+    const past = await get("/log/entries?limit=60");
+    for (const entry of past.entries) add(entry, true);
   } catch (error) {
     end();
     throw error;

@@ -135,7 +135,10 @@ function ask(question, agrees, done) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     busy(confirm, async () => {
-      const report = await answer(question, agrees, why.value.trim());
+      const report = await answer(question, agrees, why.value.trim()).catch((error) => {
+        if (error.problem?.report) return error.problem.report; // the answer counted; the action went wrong after it
+        throw error;
+      });
       dialog.close();
       done(report, agrees);
     });

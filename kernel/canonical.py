@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import orjson
@@ -16,7 +18,7 @@ import rfc8785
 
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["Json", "dumps", "loads", "sha256", "signed_bytes"]
+__all__ = ["Json", "Parsed", "dumps", "loads", "parse", "sha256", "signed_bytes"]
 
 Json = Any
 """A JSON value: dict with string keys, list, string, int, float, bool or None. Checked when it is serialized."""
@@ -57,11 +59,15 @@ def _is_plain(value: Any, depth: int) -> bool:
             if not key.isascii():
                 key.encode()
                 plain = False
+            if type(item) is str and item.isascii():  # most are, and need no call
+                continue
             if not _is_plain(item, depth + 1):
                 plain = False
         return plain
     if kind is list or kind is tuple:
         for item in value:
+            if type(item) is str and item.isascii():
+                continue
             if not _is_plain(item, depth + 1):
                 plain = False
         return plain
@@ -78,23 +84,42 @@ def dumps(value: Json) -> bytes:
         raise FabricError(Code.JSON_INVALID, str(error)) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A JSON value from outside that was looked through."""
+
+    value: Json
+    plain: bool
+    """Whether the fast serializer gives its canonical bytes, and those of its parts."""
+
+    def signed_bytes(self, domain: str, part: Mapping[str, Json]) -> bytes:
+        """`signed_bytes` of `part`, which holds nothing that is not in `value`: it is not looked through again."""
+        text = orjson.dumps(part, option=orjson.OPT_SORT_KEYS) if self.plain else dumps(part)
+        return domain.encode("ascii") + b"\n" + text
+
+
 def loads(data: bytes | str, *, limit: int = 1 << 20) -> Json:
     """Parse JSON from outside: at most `limit` bytes, no duplicate members, bounded depth, I-JSON numbers only.
 
     Raises IF_ERR_TOO_LARGE or IF_ERR_JSON_INVALID.
     """
+    return parse(data, limit=limit).value
+
+
+def parse(data: bytes | str, *, limit: int = 1 << 20) -> Parsed:
+    """The same, with what looking through it showed. Raises as `loads` does."""
     if len(data) > limit:
         raise FabricError(Code.TOO_LARGE, f"{len(data)} bytes of JSON where {limit} are taken")
     try:
         # UTF-8 and nothing else: left to itself the parser would guess UTF-16 from the bytes.
         text = data.decode("utf-8") if isinstance(data, bytes) else data
         value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-        _is_plain(value, 0)
+        plain = _is_plain(value, 0)
     except RecursionError:
         raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}") from None
     except ValueError as error:
         raise FabricError(Code.JSON_INVALID, str(error)[:200]) from None
-    return value
+    return Parsed(value, plain)
 
 
 def sha256(data: bytes) -> str:

@@ -39,6 +39,8 @@ __all__ = ["REFUSALS_RPS", "Limits", "Log", "Messages", "Passed"]
 
 MOST_AT_ONCE = 256
 """Messages of one transaction: a larger one would only make its first ones wait."""
+OFF_LOOP = 8
+"""Signatures from which on a thread is worth its start."""
 REFUSALS_RPS, REFUSALS_BURST = 5, 100
 """Refusals that are recorded: enough to see what goes on."""
 
@@ -76,6 +78,10 @@ class _Waiting:
     source: str
     passed: Passed | None
     future: asyncio.Future[Answer]
+    talent: Talent | None = None
+    """The sender, where there is one of that name."""
+    error: FabricError | None = None
+    """Why it is refused, as far as that is known."""
 
     @property
     def opened(self) -> Opened:
@@ -172,6 +178,9 @@ class Messages:
             self._working = None
 
     async def _admit(self, batch: Sequence[_Waiting]) -> None:
+        for waiting in batch:
+            self._meet(waiting)
+        await _verify([waiting for waiting in batch if waiting.error is None])
         now = self._now()
         judged = [found for waiting in batch if (found := self._judge(waiting, now)) is not None]
         if not judged:
@@ -202,32 +211,35 @@ class Messages:
 
     # --- one message
 
+    def _meet(self, waiting: _Waiting) -> None:
+        """Find the sender, and see that the envelope names its key."""
+        try:
+            waiting.talent = self._talent(waiting.opened.envelope.sender)
+            check_key(waiting.opened, waiting.talent.key)
+            waiting.passes("sender")
+        except FabricError as error:
+            waiting.error = error
+
     def _judge(self, waiting: _Waiting, now: datetime) -> _Judged | None:
         """What is to be recorded of a message; None where it is refused and counted. Takes its step."""
-        opened = waiting.opened
-        name = opened.envelope.sender
-        talent: Talent | None = None
-        signed = False
+        opened, talent = waiting.opened, waiting.talent
+        if waiting.error is not None or talent is None:
+            assert waiting.error is not None
+            return self._refused(waiting, waiting.error, signed=False)
+        waiting.passes("signature")
         try:
-            talent = self._talent(name)
-            check_key(opened, talent.key)
-            waiting.passes("sender")
-            if not opened.is_signed():
-                raise FabricError(
-                    Code.MESSAGE_SIGNATURE, f"the signature of {opened.envelope.id} is not {name}'s on these bytes"
-                )
-            signed = True
-            waiting.passes("signature")
-            self._rates.take(name)
+            self._rates.take(talent.id)
             self._check_content(opened, now)
-            sender = self._senders.of(name)
+            sender = self._senders.of(talent.id)
             step = sender.judge(opened, now, self._limits.rules)
         except FabricError as error:
-            return self._refused(waiting, talent, error, signed=signed)
-        routed, conflict = self._route(waiting.frame, talent, now)
+            return self._refused(waiting, error, signed=True)
+        claim = opened.envelope.claim
+        conflict = contradicted(self._log.facts, claim, talent.id, talent.tenant, now)
+        routed = route_claim(claim, waiting.frame.evidence, contradicted=conflict)
         sender.take(step)
         waiting.passes("admitted")
-        entry = admitted_entry(opened, talent, step, routed, waiting.frame.evidence, contradicted=conflict)
+        entry = admitted_entry(opened, talent, step, routed, claim, waiting.frame.evidence, contradicted=conflict)
         return _Judged(waiting, entry, sender, step, routed)
 
     def _talent(self, name: str) -> Talent:
@@ -246,13 +258,9 @@ class Messages:
         if self._holds_secret(opened.text):
             raise FabricError(Code.ARGUMENT_SECRET, f"the message {opened.envelope.id} holds a secret's value")
 
-    def _route(self, frame: Frame, talent: Talent, now: datetime) -> tuple[Routed, bool]:
-        claim = frame.opened.envelope.claim
-        conflict = contradicted(self._log.facts, claim, talent.id, talent.tenant, now)
-        return route_claim(claim, frame.evidence, contradicted=conflict), conflict
-
-    def _refused(self, waiting: _Waiting, talent: Talent | None, error: FabricError, *, signed: bool) -> _Judged | None:
+    def _refused(self, waiting: _Waiting, error: FabricError, *, signed: bool) -> _Judged | None:
         """Record the refusal where the talent is here and there is room for it; else count it, and tell the caller."""
+        talent = waiting.talent
         if talent is None or error.code in _COUNTED or self._recorded.take(monotonic()):
             self._count(error.code, waiting.source)
             waiting.refuse(error)
@@ -263,6 +271,20 @@ class Messages:
 
 _COUNTED = frozenset({Code.MESSAGE_SENDER_UNKNOWN, Code.RATE_LIMITED, Code.BUSY, Code.ARGUMENT_SECRET})
 """Refusals that are no single message's matter, or of which nothing may be kept."""
+
+
+async def _verify(batch: Sequence[_Waiting]) -> None:
+    """Verify the signatures. Many are verified beside the loop: the library lets go of the interpreter meanwhile."""
+    opened = [waiting.opened for waiting in batch]
+    if len(batch) < OFF_LOOP:
+        good = [one.is_signed() for one in opened]
+    else:
+        good = await asyncio.to_thread(lambda: [one.is_signed() for one in opened])
+    for waiting, holds in zip(batch, good, strict=True):
+        if not holds:
+            envelope = waiting.opened.envelope
+            message = f"the signature of {envelope.id} is not {envelope.sender}'s on these bytes"
+            waiting.error = FabricError(Code.MESSAGE_SIGNATURE, message)
 
 
 def _ask(frame: Frame) -> Ask:

@@ -10,6 +10,7 @@ from infrafabric.kernel.claims import topic_key
 from infrafabric.kernel.errors import FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.projections import nonce_key
+from infrafabric.kernel.words.claims import Claim
 from infrafabric.kernel.words.entries import Kind, MessageAdmitted, MessageRefused
 from infrafabric.kernel.words.names import KERNEL
 from infrafabric.kernel.words.things import Talent
@@ -28,11 +29,18 @@ def trace_of(opened: Opened) -> str:
 
 
 def admitted_entry(
-    opened: Opened, sender: Talent, step: Step, routed: Routed, evidence: Collection[str], *, contradicted: bool
+    opened: Opened,
+    sender: Talent,
+    step: Step,
+    routed: Routed,
+    claim: Claim,
+    evidence: Collection[str],
+    *,
+    contradicted: bool,
 ) -> Entry:
+    """`claim` is the envelope's."""
     envelope = opened.envelope
     wanted = envelope.content.intent
-    claim = envelope.claim
     body = MessageAdmitted.model_construct(
         tenant=sender.tenant,
         talent=sender.id,

@@ -11,7 +11,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from infrafabric.kernel.canonical import loads, sha256
+from infrafabric.kernel.canonical import parse, sha256
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.transports.envelopes.opening import Opened, open_envelope, read_envelope
 
@@ -35,11 +35,12 @@ def read_frame(data: bytes, envelope_bytes: int, frame_bytes: int) -> Frame:
     Raises IF_ERR_TOO_LARGE, IF_ERR_JSON_INVALID, IF_ERR_MESSAGE_INVALID, and IF_ERR_CLAIM_INVALID for evidence that the
     claim does not name.
     """
-    members = loads(data, limit=frame_bytes)
+    parsed = parse(data, limit=frame_bytes)
+    members = parsed.value
     if not (isinstance(members, dict) and "envelope" in members):
         if len(data) > envelope_bytes:
             raise FabricError(Code.TOO_LARGE, f"an envelope of {len(data)} bytes where {envelope_bytes} are taken")
-        return Frame(read_envelope(members, data))
+        return Frame(read_envelope(parsed, data))
     if members.keys() - _WRAPPED or not isinstance(members["envelope"], str):
         raise FabricError(Code.MESSAGE_INVALID, "a frame has the members envelope, a text, and evidence")
     opened = open_envelope(members["envelope"].encode(), envelope_bytes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infrafabric.kernel.claims import assess
 from infrafabric.kernel.words.claims import CONFLICT, Claim
 from infrafabric.kernel.words.plan import Verdict
-from infrafabric.policy.invariants import combine, route
+from infrafabric.policy.invariants import route, strongest
 
 __all__ = ["Routed", "route_claim"]
 
@@ -32,6 +32,6 @@ def route_claim(claim: Claim, checked: Collection[str], *, contradicted: bool) -
     demands = route(hazards, confidence)
     if not demands:
         return Routed(Verdict.SHARE, (), "", confidence)
-    verdict, _ = combine(demands)
+    verdict = strongest(demand.verdict for demand in demands)
     reason = "; ".join(demand.reason for demand in demands)
     return Routed(verdict, tuple(demand.rule for demand in demands), reason, confidence)

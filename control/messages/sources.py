@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 __all__ = ["network_of"]
 
 
+@lru_cache(maxsize=4_096)
 def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 one, which is one subscriber's. What is no address stays as it is."""
     try:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from infrafabric.kernel.canonical import Json, loads, sha256
+from infrafabric.kernel.canonical import Parsed, parse, sha256
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.messages import Envelope
 from infrafabric.keys.signing import PublicKey
-from infrafabric.transports.envelopes.signing import message_bytes
+from infrafabric.transports.envelopes.signing import bytes_of_parsed
 
 __all__ = ["Opened", "open_envelope", "read_envelope"]
 
@@ -44,15 +44,15 @@ def open_envelope(data: bytes, limit: int) -> Opened:
     Raises IF_ERR_TOO_LARGE, IF_ERR_JSON_INVALID (duplicate members, 64 levels, numbers that others would read
     otherwise), IF_ERR_MESSAGE_INVALID naming the member.
     """
-    return read_envelope(loads(data, limit=limit), data)
+    return read_envelope(parse(data, limit=limit), data)
 
 
-def read_envelope(members: Json, data: bytes) -> Opened:
+def read_envelope(parsed: Parsed, data: bytes) -> Opened:
     """The same of `data` that was parsed already. Raises IF_ERR_MESSAGE_INVALID."""
     try:
-        envelope = Envelope.model_validate(members)
+        envelope = Envelope.model_validate(parsed.value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:200]
         raise FabricError(Code.MESSAGE_INVALID, f"{where or 'the envelope'}: {first['msg']}") from None
-    return Opened(envelope, data.decode("utf-8"), sha256(data), message_bytes(members))
+    return Opened(envelope, data.decode("utf-8"), sha256(data), bytes_of_parsed(parsed))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from infrafabric.control.api.dependencies import Known, TheService, service_of
@@ -37,6 +37,7 @@ from infrafabric.control.api.routes import (
     talents,
     targets,
     tiles,
+    timeline,
     trust,
 )
 from infrafabric.control.api.service import Service
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     stops.router,
     talents.router,
     targets.router,
+    timeline.router,
     trust.router,
 )
 
@@ -86,7 +88,7 @@ def create_app(service: Service) -> Frame:
     """The API of an open house, as an ASGI application. The caller opens and closes the house."""
     serve = service.house.settings.serve
     return Frame(
-        Observing(_api(service), service.metrics.requests),
+        Observing(_api(service), *service.observers()),
         Hosts(serve.names, serve.host),
         header_bytes=serve.header_bytes,
         body_bytes=serve.body_bytes,
@@ -105,6 +107,7 @@ def _api(service: Service) -> FastAPI:
         app.include_router(router)
     app.router.routes.extend(tiles.ROUTES)
     app.router.routes.extend(console_routes())
+    app.router.routes.append(Route("/mcp", service.mcp))
     app.add_api_route("/v1/openapi.json", _document, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(FabricError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,10 @@ from infrafabric.control.api.leave import Leaves
 from infrafabric.control.api.streams.places import Places
 from infrafabric.control.crash import keep_crash
 from infrafabric.control.feed import Feed
+from infrafabric.control.mcp.http import McpDoor
 from infrafabric.control.telemetry.metrics import Metrics
+from infrafabric.control.telemetry.requests import Answered
+from infrafabric.control.telemetry.tracing import Tracing
 from infrafabric.kernel.errors import FabricError
 
 if TYPE_CHECKING:
@@ -38,11 +42,16 @@ class Service:
     answers: Answers = field(default_factory=Answers)
     """What was answered under which `Idempotency-Key`, of records; actions have theirs in the log."""
     version: str = infrafabric.__version__
+    long_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """For who reads much of the log, in a thread: in turns, so that the loop gets its share."""
     feed: Feed = field(init=False)
-    """Close it before the server is asked to end: streams have no end of their own."""
+    """Its streams have no end of their own: see `end_streams`."""
     leaves: Leaves = field(init=False)
     places: Places = field(init=False)
     metrics: Metrics = field(init=False)
+    tracing: Tracing | None = field(init=False)
+    mcp: McpDoor = field(init=False)
+    """To be closed like the feed."""
     _made: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,6 +60,8 @@ class Service:
         self.places = Places(self.house.settings.serve.streams_each)
         self.metrics = Metrics(self.house, self.version, lambda: feed.followers)
         feed.observe(self.metrics.entries)
+        self.tracing = Tracing.of(self.house, feed, self.version)
+        self.mcp = McpDoor(self)
 
     @classmethod
     def of(cls, house: House, since: datetime | None = None) -> Service:
@@ -70,6 +81,16 @@ class Service:
         ]
         rates = Rates("credential", serve.requests_rps, serve.requests_burst)
         return cls(house, Door(ways, rates, Rates("refused", serve.refused_rps, serve.refused_burst)), sessions)
+
+    def observers(self) -> tuple[Callable[[Answered], None], ...]:
+        """Who is told of every request that was answered."""
+        return (self.metrics.requests, *((self.tracing.answered,) if self.tracing is not None else ()))
+
+    async def end_streams(self) -> None:
+        """End the event streams, which have no end of their own, and send the collector what is left of traces."""
+        self.feed.close()
+        if self.tracing is not None:
+            await self.tracing.close()
 
     def keep(self, error: BaseException, trace: str) -> FabricError:
         """Keep a fault's traceback in the home. Gives IF_ERR_INTERNAL to answer with."""

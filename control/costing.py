@@ -8,24 +8,51 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.entries import ASKS_KEYED, ASKS_SUPPRESSED, Kind
 from infrafabric.policy.amounts import decimal_of
 from infrafabric.policy.costs import By, Costs, sum_costs
+from infrafabric.witness.store import Query
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["cost_json", "costs_json", "decimals", "first_day", "total"]
+__all__ = ["asks_json", "cost_json", "costs_json", "decimals", "first_day", "total"]
 
 _DAYS = re.compile(r"([1-9]\d{0,3})d")
 
 
 def costs_json(house: House, by: By, since: str, tenant: str | None = None) -> tuple[dict[str, Any], Sequence[Costs]]:
-    """The sums since a day, of one tenant where it is named, as `--json` gives them. Raises IF_ERR_USAGE."""
+    """The sums since a day, of one tenant where it is named, as `--json` gives them. Raises IF_ERR_USAGE.
+
+    `asks`, where no tenant is named, is `asks_json`.
+    """
     today = datetime.now(UTC).date()
     first = first_day(since, today)
     rows = sum_costs(house.reading.facts, by, first, today, tenant)
-    sums = {"costs": [cost_json(row) for row in rows], "total": cost_json(total(rows))}
+    sums: dict[str, Any] = {"costs": [cost_json(row) for row in rows], "total": cost_json(total(rows))}
+    if tenant is None:
+        sums["asks"] = asks_json(house, first)
     return {"by": by, "since": first.isoformat(), "until": today.isoformat(), **sums}, rows
+
+
+def asks_json(house: House, since: date) -> dict[str, int]:
+    """How many asks came under an idempotency key, as kernels told that ended since that day, and how many of them were
+    `suppressed`: answered with an action that was there already."""
+    found = {"keyed": 0, "suppressed": 0}
+    begin = int(datetime(since.year, since.month, since.day, tzinfo=UTC).timestamp() * 1000)
+    before: int | None = None
+    while True:
+        page = house.reading.find(Query(kind=Kind.COUNTER_FLUSHED, since=begin, before=before, limit=_PAGE))
+        for entry in page:
+            counts = entry.body["counts"] if entry.body is not None else {}
+            found["keyed"] += counts.get(ASKS_KEYED, 0)
+            found["suppressed"] += counts.get(ASKS_SUPPRESSED, 0)
+        if len(page) < _PAGE:
+            return found
+        before = page[-1].index
+
+
+_PAGE = 500
 
 
 def first_day(text: str, today: date) -> date:

@@ -74,9 +74,11 @@ class Kernel:
         while self._under_way:
             await asyncio.wait(self._under_way.values())
         entries = [Entry(Kind.KERNEL_STOPPED, e.KernelStopped(reason=reason))]
-        if self.parts.refused:
-            counts = e.CounterFlushed(counts=dict(self.parts.refused), since="start")
-            entries.insert(0, Entry(Kind.COUNTER_FLUSHED, counts))
+        counts = dict(self.parts.refused)
+        if self._keyed:
+            counts |= {e.ASKS_KEYED: self._keyed, e.ASKS_SUPPRESSED: self._suppressed}
+        if counts:
+            entries.insert(0, Entry(Kind.COUNTER_FLUSHED, e.CounterFlushed(counts=counts, since="start")))
             self.parts.refused.clear()
         await self.parts.log.append(*entries)
 

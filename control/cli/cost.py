@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,17 +44,17 @@ def cost(shell: Shell, by: By, since: str) -> None:
     from infrafabric.control.costing import costs_json
 
     shape, rows = look(shell, lambda house: costs_json(house, by, since))
-    shell.result(shape, lambda console: _render(console, by, shape["since"], rows))
+    shell.result(shape, lambda console: _render(console, by, shape, rows))
 
 
-def _render(console: Console, by: str, since: str, rows: Sequence[Costs]) -> None:
+def _render(console: Console, by: str, shape: Mapping[str, Any], rows: Sequence[Costs]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from infrafabric.control.costing import total
 
     if not rows:
-        console.print(f"nothing was decided since {since}")
+        console.print(f"nothing was decided since {shape['since']}")
         return
     table = Table(by, "actions", "writes", "tokens", "money", "set aside", "decisions", "a decision")
     shown = [*rows, total(rows)] if len(rows) > 1 else rows
@@ -64,6 +64,9 @@ def _render(console: Console, by: str, since: str, rows: Sequence[Costs]) -> Non
         style = "bold" if position == len(rows) else ""
         table.add_row(Text(_named(row.group)), *numbers, money[0], money[1], str(row.decisions), money[2], style=style)
     console.print(table)
+    if shape["asks"]["keyed"]:
+        keyed, suppressed = shape["asks"]["keyed"], shape["asks"]["suppressed"]
+        console.print(f"{keyed} asks under an idempotency key, {suppressed} of them answered without another action")
 
 
 def _named(group: str) -> str:

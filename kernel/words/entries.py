@@ -35,6 +35,8 @@ from infrafabric.kernel.words.policy import Budget, Role
 from infrafabric.kernel.words.things import Grant, Talent, Target
 
 __all__ = [
+    "ASKS_KEYED",
+    "ASKS_SUPPRESSED",
     "ActionCancelled",
     "ActionClosed",
     "ActionDecided",
@@ -325,8 +327,16 @@ def is_talent(erased: str, talent: str) -> bool:
     return erased_talent(talent, salt) == erased
 
 
+ASKS_KEYED = "asks keyed"
+ASKS_SUPPRESSED = "asks suppressed"
+
+
 class CounterFlushed(Body):
-    """Refusals that are counted rather than logged one by one: `counts` maps a cause to a number."""
+    """What is counted rather than logged one by one: `counts` maps the cause of a refusal to a number.
+
+    `ASKS_KEYED` is how many asks came under an idempotency key, `ASKS_SUPPRESSED` how many of them were answered with an
+    action that was there already.
+    """
 
     counts: Mapping[str, int]
     since: str

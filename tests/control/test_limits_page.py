@@ -9,6 +9,7 @@ import pytest
 from homes import Ifctl
 from pages import Page
 
+from infrafabric.control.demo.simulator import VmixSimulator
 from infrafabric.control.settings import GovernorSettings
 from infrafabric.kernel.words.manifest import Limits
 from infrafabric.transports.http.answer import LATER
@@ -22,9 +23,17 @@ def section(title: str) -> str:
     return found[0]
 
 
-@pytest.mark.parametrize(("title", "commands"), [("Rates", 2), ("When a target fails", 4)])
-def test_its_commands_answer_what_it_says(vmix_home: Ifctl, tmp_path: Path, title: str, commands: int) -> None:
-    assert Page(section(title)).run(vmix_home, tmp_path) == commands
+def test_a_target_that_fails_is_cut_off_as_it_says(vmix_home: Ifctl, tmp_path: Path) -> None:
+    assert Page(section("When a target fails")).run(vmix_home, tmp_path) == 4
+
+
+@pytest.mark.parametrize(("title", "commands"), [("Rates", 5), ("Duplicates", 4)])
+def test_its_commands_answer_what_it_says(
+    studio: tuple[Ifctl, VmixSimulator], tmp_path: Path, title: str, commands: int
+) -> None:
+    run, vmix = studio
+    assert Page(section(title)).run(run, tmp_path) == commands
+    assert len(vmix.writes()) == {"Rates": 0, "Duplicates": 1}[title]
 
 
 def test_the_numbers_are_the_defaults() -> None:

@@ -28,6 +28,7 @@ from infrafabric.keys.passphrase import Passphrase
 
 if TYPE_CHECKING:
     from infrafabric.control.api.service import Service
+    from infrafabric.control.serving.web import Web
 
 __all__ = ["Up", "serve"]
 
@@ -110,14 +111,19 @@ async def serve(
         await stack.enter_async_context(background(house, tell, service.keep))
         server = await stack.enter_async_context(web(create_app(service), chosen, sockets, tls))
         door = await stack.enter_async_context(local_door(house, service.keep, chosen.stop_s, {ConsoleLink: link}))
+        stack.push_async_callback(_ending, service, server)
         up(_up(house, address, port, _link(service, base, OPERATOR), local=door is not None))
         notify(f"READY=1\nSTATUS=serving {address.url(port)}")
         ready = True
         await stop.wait()
         notify("STOPPING=1")
-        server.end()  # together with the local door, which is closed first
-        service.feed.close()
-        await service.mcp.close()
+
+
+async def _ending(service: Service, server: Web) -> None:
+    """Let nobody in, and end what has no end of its own, before what is in hand is waited for."""
+    server.end()
+    await service.end_streams()
+    await service.mcp.close()
 
 
 def _chosen(serve: ServeSettings, host: str | None, port: int | None) -> ServeSettings:

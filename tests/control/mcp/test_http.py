@@ -7,15 +7,11 @@ from contextlib import asynccontextmanager
 
 import httpx
 import httpx2
-from listening import listening
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from people import People
-from served import Served
-from starlette.applications import Starlette
-from starlette.routing import Route
+from served import Served, listening
 
-from infrafabric.control.mcp.http import McpDoor
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.words.access import AccessScope
 
@@ -24,14 +20,11 @@ LAMP = {"intent": {"lamps": {"hall": True}}, "why": "the test says so"}
 
 @asynccontextmanager
 async def at(served: Served) -> AsyncIterator[str]:
-    door = McpDoor(served.service)
-    app = Starlette(routes=[Route("/mcp", door)])
-    app.state.service = served.service
-    async with listening(app) as base:
+    async with listening(served.app) as port:
         try:
-            yield f"{base}/mcp"
+            yield f"http://127.0.0.1:{port}/mcp"
         finally:
-            await door.close()
+            await served.service.mcp.close()
 
 
 @asynccontextmanager

@@ -334,8 +334,8 @@ ASKS_SUPPRESSED = "asks suppressed"
 class CounterFlushed(Body):
     """What is counted rather than logged one by one: `counts` maps the cause of a refusal to a number.
 
-    `ASKS_KEYED` is how many asks came under an idempotency key, `ASKS_SUPPRESSED` how many of them were answered with an
-    action that was there already.
+    `ASKS_KEYED` is how many asks came under an idempotency key, `ASKS_SUPPRESSED` how many of them were answered with
+    an action that was there already.
     """
 
     counts: Mapping[str, int]

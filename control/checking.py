@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from infrafabric.control.component_cache import component_cache
 from infrafabric.control.harness import Report, check
 from infrafabric.control.home import Home
 from infrafabric.control.settings import Settings
-from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
+from infrafabric.control.starting import chassis_settings, load_drivers, load_plugins
 from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.keys.keystore import Keystore
 from infrafabric.keys.passphrase import Passphrase
@@ -45,7 +46,7 @@ async def check_adapters(
 async def _chassis(home: Home | None, tell: Callable[[str], None]) -> AsyncIterator[Chassis]:
     if home is not None and home.is_development:
         key = Keystore(home.keys, Passphrase(), development=True).load("log")
-        async with await Chassis.start(chassis_settings(home.cache, cache_key(key), Settings()), progress=tell) as one:
+        async with await Chassis.start(chassis_settings(*component_cache(home, key), Settings()), progress=tell) as one:
             yield one
         return
     with tempfile.TemporaryDirectory(prefix="infrafabric-check-") as cache:

@@ -13,10 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from infrafabric.control.anchoring import anchored
+from infrafabric.control.component_cache import component_cache
 from infrafabric.control.home import Home
-from infrafabric.control.house import House, log_limits, open_house
+from infrafabric.control.house import House, open_house
 from infrafabric.control.log_keys import log_publics
 from infrafabric.control.log_time import log_time
+from infrafabric.control.opening_log import log_limits
 from infrafabric.control.policies import (
     LOAD,
     LOAD_SHIPPED,
@@ -26,7 +28,7 @@ from infrafabric.control.policies import (
     working_copy,
 )
 from infrafabric.control.settings import Settings, load_settings
-from infrafabric.control.starting import cache_key, chassis_settings, load_drivers, load_plugins
+from infrafabric.control.starting import chassis_settings, load_drivers, load_plugins
 from infrafabric.control.stopping import standing_stops
 from infrafabric.kernel.chassis.chassis import Chassis
 from infrafabric.kernel.chassis.kept import KeptComponents
@@ -179,7 +181,7 @@ async def _sandbox(home: Home, settings: Settings, passphrase: Passphrase, tell:
     try:
         key = Keystore(home.keys, passphrase, development=home.is_development).load("log")
         async with await Chassis.start(
-            chassis_settings(home.cache, cache_key(key), settings), progress=tell
+            chassis_settings(*component_cache(home, key), settings), progress=tell
         ) as chassis:
             given_up = ", ".join(chassis.confinement) or "nothing"
             if chassis.weaknesses:

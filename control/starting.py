@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 import infrafabric
+from infrafabric.control.component_cache import component_cache
 from infrafabric.control.health import noting
 from infrafabric.control.home import Home
 from infrafabric.control.people import approvals_of
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from infrafabric.kernel.falsify.case import Attempt
 
 __all__ = [
-    "GROUP", "cache_key", "chassis_settings", "ending_chassis", "load_drivers", "load_plugins", "start_chassis",
+    "GROUP", "chassis_settings", "ending_chassis", "load_drivers", "load_plugins", "start_chassis",
     "start_kernel",
 ]  # fmt: skip
 
@@ -107,7 +107,7 @@ async def start_kernel(house: House, chassis: Chassis, stack: AsyncExitStack) ->
 
 async def start_chassis(home: Home, settings: Settings, key: SigningKey, tell: Callable[[str], None]) -> Chassis:
     """The sandbox, its workers starting. Raises IF_ERR_SANDBOX_UNAVAILABLE."""
-    chosen = chassis_settings(home.cache, cache_key(key), settings)
+    chosen = chassis_settings(*component_cache(home, key), settings)
     kept = replace(chosen, kept=home.components, kept_most=settings.sandbox.keep_components)
     return await Chassis.start(kept, progress=tell)
 
@@ -158,11 +158,6 @@ async def ending_chassis(starting: asyncio.Task[Chassis]) -> None:
     with suppress(asyncio.CancelledError, FabricError):
         chassis = await starting
         await chassis.close()
-
-
-def cache_key(key: SigningKey) -> bytes:
-    """The key of the component cache's MAC: whoever may only write to the cache folder cannot make it."""
-    return hmac.digest(key.seed, b"infrafabric-component-cache-v1", "sha256")
 
 
 def load_plugins(names: tuple[str, ...]) -> pluggy.PluginManager:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,8 @@ pytest_plugins = (
 
 def pytest_configure() -> None:
     """Interrupts reach what the tests start, also where a shell ran them in the background and had them ignored."""
+    # What is compiled for the tests' homes is kept from run to run, and not among the user's own.
+    os.environ["INFRAFABRIC_CACHE"] = str(Path(__file__).parents[1] / ".chassis_cache" / "homes")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

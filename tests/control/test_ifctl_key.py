@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from homes import Ifctl
 
 ADD = ("key", "add", "--for", "operator", "--scope", "read", "--why", "a dashboard")
@@ -73,3 +74,25 @@ def test_a_subject_is_one_talent_at_a_time(bare_home: Ifctl) -> None:
     assert bare_home.refused("identity", "add", "--issuer", "ftp://x", *SUBJECT[2:], "--for", "Other", "--why", "x")[
         1
     ] == ("IF_ERR_USAGE")
+
+
+def test_a_console_link_is_of_a_kernel_that_serves(bare_home: Ifctl) -> None:
+    assert bare_home.refused("console")[1] == "IF_ERR_SERVER_UNREACHABLE"
+
+
+def test_a_console_link_opens_one_session_as_whom_it_names(bare_home: Ifctl) -> None:
+    bare_home.ok("talent", "add", "--name", "Ada", "--kind", "person", "--why", "she is on call")
+    with bare_home.process("up", "--port", "0", "--json") as kernel:
+        try:
+            assert kernel.stdout is not None
+            kernel.stdout.readline()
+            made = bare_home.ok("console", "--for", "Ada")
+            base, _, token = made["url"].partition("/console/enter#")
+            first = httpx.post(f"{base}/v1/sessions", json={"token": token})
+            again = httpx.post(f"{base}/v1/sessions", json={"token": token})
+            assert (made["talent"], first.json()["talent"]) == ("if://person/Ada", "if://person/Ada")
+            assert (first.status_code, again.status_code) == (201, 401)
+            assert bare_home.refused("console", "--for", "Nobody")[1] == "IF_ERR_TALENT_UNKNOWN"
+        finally:
+            kernel.terminate()
+            kernel.communicate()

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2].joinpath("docs", "approvals.md").read_text(enco
 
 def test_the_page_runs(studio: tuple[Ifctl, VmixSimulator], tmp_path: Path) -> None:
     run, vmix = studio
-    assert Page(PAGE).run(run, tmp_path) == 9
+    assert Page(PAGE).run(run, tmp_path) == 15
     assert vmix.program == "Intro" and len(vmix.writes()) == 1
 
 

@@ -21,7 +21,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from infrafabric.control.breaking import closings
 from infrafabric.control.former_secrets import drop_former_secrets
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from infrafabric.control.messages.door import MessageDoor
     from infrafabric.kernel.ask import Ask
     from infrafabric.kernel.kernel import Kernel
+    from infrafabric.kernel.stations import Station
     from infrafabric.witness.log import WitnessLog
 
 __all__ = ["House", "Mode", "open_house"]
@@ -279,6 +280,18 @@ class House:
         from infrafabric.control.admitting import admit
 
         return await admit(self.kernel, ask)
+
+    async def send(self, frame: bytes, passed: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
+        """Admit a message of whoever has the home open, and do what a request asks for; `passed` hears each step.
+
+        The answer is that of `control.messages.answers.answer_json`. Raises as `MessageDoor.take` does.
+        """
+        from infrafabric.control.messages.door import LOCAL
+
+        def station(action: str, station: Station) -> None:
+            passed(f"{station.value} {action}")
+
+        return await self.messages.take(frame, LOCAL, passed=passed, watcher=station)
 
     async def _unload(self, gone: tuple[Unload, ...]) -> None:
         if self._kernel is not None:

@@ -11,7 +11,7 @@ from infrafabric.kernel.words.plan import Outcome
 
 __all__ = [
     "Act", "Admit", "Adopt", "Approve", "Call", "Cancel", "Close", "ConfirmClock", "ConsoleLink", "Erase", "Expire",
-    "Falsify", "Listen", "Record", "Refresh", "Refuse", "Replay", "Undo",
+    "Falsify", "Listen", "Record", "Refresh", "Refuse", "Replay", "Send", "Undo",
 ]  # fmt: skip
 
 
@@ -26,6 +26,13 @@ class Call(Word):
 class Act(Call):
     ask: Mapping[str, Any]
     """As `wire.ask_to` makes it."""
+
+
+class Send(Call):
+    """Admit a message."""
+
+    frame: str
+    """Base64."""
 
 
 class Undo(Call):

@@ -93,7 +93,7 @@ async def _operate(house: House, call: calls.Call, passing: Passing) -> Any:
         case calls.Record():
             return await _record(house, [wire.entry_from(entry) for entry in call.entries], call.since)
         case calls.Adopt():
-            await house.adopt(_document(call.document), call.change, call.why, call.trace)
+            await house.adopt(_decoded(call.document, "a trust set's document"), call.change, call.why, call.trace)
         case calls.Erase():
             erased = await house.log.erase(call.index, call.why, call.talent, call.trace)
             return wire.appended_to((erased,))
@@ -102,6 +102,8 @@ async def _operate(house: House, call: calls.Call, passing: Passing) -> Any:
             return wire.appended_to((confirmed,))
         case calls.Refresh():
             await house.refresh()
+        case calls.Send():
+            return await house.send(_decoded(call.frame, "a message"), lambda step: passing({"step": step}))
         case _:
             raise FabricError(Code.INTERNAL, f"nothing is done for the call {call.name()}")
     return None
@@ -132,8 +134,8 @@ async def _record(house: House, entries: list[Entry], since: int) -> int:
     return size
 
 
-def _document(text: str) -> bytes:
+def _decoded(text: str, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise FabricError(Code.USAGE, "a trust set's document is sent as base64") from None
+        raise FabricError(Code.USAGE, f"{what} is sent as base64") from None

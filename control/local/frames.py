@@ -4,7 +4,7 @@ A connection is for one call:
 
     server  {"infrafabric": version, "pid": number, "origin": origin, "nonce": 32 hex digits}
     client  {"request": text, "proof": base64}      the text is JSON: {"call": name, "args": {…}}
-    server  {"station": [action, station]} or {"news": true}, as often as there is something to tell
+    server  {"station": [action, station]}, {"step": text} or {"news": true}, as often as there is something to tell
     server  {"answer": …} or {"error": {"code", "message", "remedy", "retry_after"?}}
 
 Either side may hang up at any time; a client that does so before its answer gives up what it asked for.

@@ -7,7 +7,7 @@ answer the same calls as in a process of their own, as far as doors use them.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -75,6 +75,14 @@ class RemoteHouse(House):
     async def refresh(self) -> None:
         self.registry.refresh()
         await self.line.call(calls.Refresh())
+
+    async def send(self, frame: bytes, passed: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
+        def passing(told: dict[str, Any]) -> None:
+            if "step" in told:
+                passed(str(told["step"]))
+
+        text = base64.b64encode(frame).decode("ascii")
+        return dict(await self.line.call(calls.Send(frame=text), passing))
 
     async def admit(self, ask: Ask) -> Admitted:
         shape = wire.ask_to(ask)

@@ -24,6 +24,9 @@ __all__ = ["LOCAL", "MessageDoor"]
 LOCAL = "local"
 """The source of what comes from the machine's own user, who has the home open and is not limited."""
 
+LOCAL_TIMES = 16
+"""How many times the usual evidence the machine's own user may hand in at once."""
+
 _LOAD = frozenset({Code.RATE_LIMITED, Code.BUSY, Code.DISK_FULL, Code.LOG_STOPPED, Code.LOG_CLOCK, Code.INTERNAL})
 """Refusals that are not the source's fault."""
 
@@ -63,7 +66,8 @@ class MessageDoor:
 
     async def _admit(self, data: bytes, source: str, passed: Passed | None, watcher: OnStation | None) -> Answer:
         try:
-            frame = read_frame(data, self._envelope_bytes, self._frame_bytes)
+            most = self._frame_bytes * (LOCAL_TIMES if source == LOCAL else 1)
+            frame = read_frame(data, self._envelope_bytes, most)
         except FabricError as error:
             self._house.kernel.parts.count(error.code, source)
             raise

@@ -8,7 +8,7 @@ from infrafabric.kernel.clock import moment
 from infrafabric.kernel.ports import Facts
 from infrafabric.transports.envelopes.admission import Known, Sender
 
-__all__ = ["Senders", "sender_json"]
+__all__ = ["Senders", "load_sender", "sender_json"]
 
 
 class Senders:

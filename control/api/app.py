@@ -10,6 +10,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from infrafabric.control.api.dependencies import Known, TheService, service_of
+from infrafabric.control.api.document import document
 from infrafabric.control.api.frame.frame import Frame
 from infrafabric.control.api.frame.hosts import Hosts
 from infrafabric.control.api.frame.passing import passing_of
@@ -119,7 +120,7 @@ def _api(service: Service) -> FastAPI:
 async def _document(request: Request, service: TheService, caller: Known) -> Response:
     """What is served, as OpenAPI 3.1."""
     app: FastAPI = request.app
-    return Response(service.once("openapi", lambda: _json(app.openapi())), media_type="application/json")
+    return Response(service.once("openapi", lambda: _json(document(app))), media_type="application/json")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

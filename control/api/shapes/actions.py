@@ -113,10 +113,10 @@ class Reported(Report):
 
 
 class Refused(Problem):
-    """A refusal or a failure that is on record."""
+    """A refusal or a failure; where it is on record, with the action and what became of it."""
 
-    action: str
-    report: Reported
+    action: str | None = optional
+    report: Reported | None = optional
 
 
 class Begun(Shape):

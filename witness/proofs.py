@@ -16,6 +16,7 @@ __all__ = ["Hashes", "Tree"]
 
 TILES_KEPT = 256
 """Of 512 hashes each, so about 10 MB at most."""
+ROOTS_KEPT = 1_024
 _WIDTH = 256
 
 
@@ -31,6 +32,9 @@ class Tree:
     def __init__(self, source: Hashes) -> None:
         self._source = source
         self._tiles: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
+        self._roots: dict[tuple[int, int], bytes] = {}
+        """Of the ranges that proofs in the tree of `_of` went past: those of one receipt have most in common."""
+        self._of = 0
 
     def frontier(self, size: int) -> Frontier:
         nodes = []
@@ -83,12 +87,20 @@ class Tree:
 
     def _subtree(self, low: int, high: int, size: int) -> bytes:
         """The root of the leaves from `low`, which is aligned to the range, to `high`."""
-        length = high - low
-        if length & (length - 1) == 0:
-            level = length.bit_length() - 1
-            return self._node(level, low >> level, size)
-        middle = low + (1 << (length - 1).bit_length() - 1)
-        return node_hash(self._subtree(low, middle, size), self._subtree(middle, high, size))
+        if size != self._of or len(self._roots) > ROOTS_KEPT:
+            self._roots.clear()
+            self._of = size
+        root = self._roots.get((low, high))
+        if root is None:
+            length = high - low
+            if length & (length - 1) == 0:
+                level = length.bit_length() - 1
+                root = self._node(level, low >> level, size)
+            else:
+                middle = low + (1 << (length - 1).bit_length() - 1)
+                root = node_hash(self._subtree(low, middle, size), self._subtree(middle, high, size))
+            self._roots[low, high] = root
+        return root
 
     def _node(self, level: int, index: int, size: int) -> bytes:
         """A complete node."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infrafabric.kernel.canonical import dumps, loads
+import orjson
+
+from infrafabric.kernel.canonical import loads
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.witness.note import b64decode, b64encode
 
@@ -47,8 +49,12 @@ class Receipt:
 
 
 def encode(receipt: Receipt) -> bytes:
-    """The receipt as RFC 8785 JSON."""
-    return dumps(as_json(receipt))
+    """The receipt as RFC 8785 JSON, on which the fast serializer agrees: its members are of ASCII names, and hold text,
+    integers, true, false and nothing else. Raises IF_ERR_JSON_INVALID."""
+    try:
+        return orjson.dumps(as_json(receipt), option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    except orjson.JSONEncodeError as error:
+        raise FabricError(Code.JSON_INVALID, str(error)) from None
 
 
 def as_json(receipt: Receipt) -> dict[str, Any]:

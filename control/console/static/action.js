@@ -17,7 +17,7 @@ export async function render(place, [id]) {
     h("h1", {}, `${short(shape.capability)} on ${visible(shape.target, 80)}`),
     h("p", { class: "lead" }, `${shape.purpose} by ${short(shape.talent)} `, state(shape.outcome ?? shape.state, shape.error?.code ?? ""), " ", shape.decision && verdict(shape.decision.verdict)),
     facts(["Asked at", shape.at && when(shape.at)], ["Why", shape.why && said(shape.why, 1000)], ["Action", code(shape.action)], ["Trace", code(shape.trace)]),
-    shape.error && note("bad", h("p", {}, visible(shape.error.message, 600)), h("p", { class: "fine" }, visible(shape.error.code))),
+    shape.error && note(shape.outcome === "waiting" ? "warn" : "bad", h("p", {}, visible(shape.error.message, 600)), h("p", { class: "fine" }, visible(shape.error.code))),
     h("section", { class: "card", "aria-label": "Plan" }, h("h2", {}, "Plan"), planView(shape.plan, shape.requests, shape.counts)),
     changed,
   );

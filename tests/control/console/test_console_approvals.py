@@ -7,7 +7,7 @@ from console_browser import Console, waiting
 
 from infrafabric.control.cli.verify_view import file_result
 from infrafabric.control.operator import OPERATOR
-from infrafabric.kernel.words.entries import ApprovalGiven, Kind
+from infrafabric.kernel.words.entries import Kind
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -37,13 +37,17 @@ async def test_approved_by_passkey(console: Console) -> None:
 
     given = [body for _, kind, body in served.house.log.entries(report.action) if kind is Kind.APPROVAL_GIVEN]
     (one,) = given
-    assert isinstance(one, ApprovalGiven) and one.assertion is not None
-    assert (one.approver, one.key, one.why) == (OPERATOR, "", "it is right")
+    assert one is not None
+    assert (one["approver"], one["key"], one["why"]) == (OPERATOR, "", "it is right")
     found = file_result(await served.house.log.receipt(report.action), [served.house.log.vkey])
     assert found.error is None
     (row,) = found.shape["approvals"]["answers"]
     assert row["signed"] is True
-    assert row["passkey"] == {"credential": one.assertion.credential, "rp_id": "localhost", "origin": console.base}
+    assert row["passkey"] == {
+        "credential": one["assertion"]["credential"],
+        "rp_id": "localhost",
+        "origin": console.base,
+    }
     assert console.faults == []
 
 

@@ -35,20 +35,22 @@ async def test_axe_finds_nothing(served: Served, look: str) -> None:
     report = await waiting(served)
     found: list[Any] = []
     async with opened(served, viewport, scheme) as console:
+        page = console.page
         await console.enter()
-        for view in (*PAGES, f"waiting/{report.action}", f"action/{report.action}", "account"):
-            await console.show(view)
-            assert await console.page.locator(".view > .note.bad").count() == 0, view
-            results = await Axe().run(console.page)
+        for view in (*PAGES, f"waiting/{report.action}", f"action/{report.action}", "account", "dialog"):
+            if view == "dialog":
+                await console.show(f"waiting/{report.action}")
+                await page.get_by_role("button", name="Approve…").click()
+            else:
+                await console.show(view)
+            found += [(view, one) for one in await page.locator(".view > .note.bad").all_inner_texts()]
+            results = await Axe().run(page)
             found += [(view, one["id"], one["nodes"][0]["target"]) for one in results.response["violations"]]
-            wide = await console.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= viewport["width"], f"{view} is {wide} wide"
-        await console.show(f"waiting/{report.action}")
-        await console.page.get_by_role("button", name="Approve…").click()
-        results = await Axe().run(console.page)
-        found += [("dialog", one["id"], one["nodes"][0]["target"]) for one in results.response["violations"]]
-        assert found == []
-        assert console.faults == []
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            found += [(view, "is wide", wide)] if wide > viewport["width"] else []
+    # Outside of what is served: a failure in there would hide behind those of the server that it ends.
+    assert found == []
+    assert console.faults == []
 
 
 async def test_everything_comes_from_the_kernel(console: Console) -> None:
@@ -101,7 +103,7 @@ async def test_plan_review_apply_undo(console: Console) -> None:
     await page.get_by_role("link", name="The action").click()
     await page.get_by_label("Why (it is recorded)").fill("enough")
     await page.get_by_role("button", name="Undo").click()
-    await page.wait_for_selector("text=undone")
+    await page.wait_for_selector(".badge >> text=undone")
     assert peer.lamps == {"hall": False, "porch": False, "attic": False}
     assert console.faults == []
 

@@ -17,6 +17,7 @@ __all__ = ["ASKED_BY", "Answered", "Observing", "RequestMetrics"]
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
+API = "/v1/"
 _STREAMS = "text/event-stream"
 
 ASKED_BY: ContextVar[Scope | None] = ContextVar("asked_by", default=None)
@@ -70,7 +71,6 @@ class Observing:
     def __init__(self, app: ASGIApp, *observers: Callable[[Answered], None]) -> None:
         self.app = app
         self._observers = observers
-        self._paths: dict[object, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -102,28 +102,26 @@ class Observing:
             raise
         finally:
             ASKED_BY.reset(token)
-            route = self._route(scope)
+            route = _template(scope)
             method = "WS" if scope["type"] == "websocket" else _method(scope["method"])
             answered = Answered(scope, route, method, status, began, time.perf_counter() - clock, stream)
             for observer in self._observers:
                 observer(answered)
 
-    def _route(self, scope: Scope) -> str:
-        """The template of what answered. FastAPI's routes say it; Starlette's are looked for by their endpoint."""
-        path = getattr(scope.get("route"), "path", None)
-        endpoint = scope.get("endpoint")
-        if path or endpoint is None:
-            return path or NO_ROUTE
-        found = self._paths.get(endpoint)
-        if found is None:
-            routes = scope["app"].routes if "app" in scope else ()
-            found = next((one.path for one in routes if endpoint in (_of(one, "endpoint"), _of(one, "app"))), NO_ROUTE)
-            self._paths[endpoint] = found
-        return found
 
-
-def _of(route: object, name: str) -> object:
-    return getattr(route, name, route)
+def _template(scope: Scope) -> str:
+    """The template of the route that matched. Its parameters' values are no part of it: there is no end of them."""
+    if scope.get("endpoint") is None:
+        return NO_ROUTE
+    path: str = scope["path"]
+    template = getattr(scope.get("route"), "path", None)
+    if template:
+        # FastAPI says what stands in the router that was included; Starlette's plain routes say nothing.
+        return template if template.startswith(API) or not path.startswith(API) else f"{API[:-1]}{template}"
+    for name, value in reversed(scope.get("path_params", {}).items()):
+        before, found, after = path.rpartition(str(value))
+        path = f"{before}{{{name}}}{after}" if found and value != "" else path
+    return path
 
 
 def _method(method: str) -> str:

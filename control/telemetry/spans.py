@@ -42,8 +42,6 @@ _NAMES = {
     Station.SENT: "driver call",
     Station.OBSERVED: "observe",
     Station.VERIFIED: "verify",
-    Station.CLOSED: "close",
-    Station.REFUSED: "refuse",
 }
 """What leads to a station, and is over when it is passed."""
 _FAILED = frozenset({"failed", "in_doubt"})
@@ -131,20 +129,25 @@ class Spans:
             case Kind.ACTION_DECIDED if (known := self._ways.get(noted.action)) is not None:
                 known.names["infrafabric.verdict"] = body["decision"]["verdict"]
                 if body.get("pending") is not None:
-                    self._end(noted.action, "waiting", "")
-            case Kind.ACTION_REFUSED | Kind.ACTION_CLOSED if (known := self._ways.get(noted.action)) is not None:
+                    self._end(noted.action, "decide", "waiting", "")
+            case Kind.ACTION_REFUSED if (known := self._ways.get(noted.action)) is not None:
                 self._name(known, noted.action, body)
-                self._end(noted.action, body.get("outcome", "refused"), body.get("code", ""))
+                self._end(noted.action, "refuse", "refused", body["code"])
+            case Kind.ACTION_CLOSED if (known := self._ways.get(noted.action)) is not None:
+                self._name(known, noted.action, body)
+                self._end(noted.action, "close", body["outcome"], body["code"])
             case _:
                 pass
 
     # --- an action's way
 
     def _passes(self, action: str, station: Station, now: int) -> None:
+        if station in (Station.CLOSED, Station.REFUSED):
+            return  # told with the entry, which knows how it ended
         way = self._ways.get(action)
         if way is None:
             asked = self._asked(action)
-            if asked is None or station in (Station.CLOSED, Station.REFUSED):
+            if asked is None:
                 return
             way = self._way(action, asked["trace"], now)
             self._name(way, action, asked)
@@ -187,15 +190,18 @@ class Spans:
             if body.get(member):
                 way.names[f"infrafabric.{member}"] = str(body[member])
 
-    def _end(self, action: str, outcome: str, code: str) -> None:
-        way = self._ways.pop(action)
+    def _end(self, action: str, last: str, outcome: str, code: str) -> None:
+        """`last` names what the action did last, since the station before."""
+        way, now = self._ways.pop(action), time.time_ns()
         if way.sampled:
+            ids = (way.trace, os.urandom(8).hex(), way.span)
+            self._emit(last, ids, (way.last, now), {"infrafabric.action": action})
             attributes = {**way.names, "infrafabric.outcome": outcome}
             if code:
                 attributes["infrafabric.code"] = code
             name = f"action {short_name(way.names.get('infrafabric.capability', '')) or 'unknown'}"
             ids = (way.trace, way.span, way.parent)
-            self._emit(name, ids, (way.since, max(time.time_ns(), way.last)), attributes, failed=outcome in _FAILED)
+            self._emit(name, ids, (way.since, now), attributes, failed=outcome in _FAILED)
 
     # --- spans
 

@@ -109,6 +109,15 @@ async def test_the_page_is_for_who_may_measure(served: Served) -> None:
     assert (await served.client(await served.key(OPERATOR, [AccessScope.READ])).get("/metrics")).status_code == 200
 
 
+async def test_routes_are_labels_and_their_parameters_are_none(served: Served) -> None:
+    client = await served.operator()
+    for path in ("/v1/capabilities", "/v1/capabilities/house.lamps", "/v1/capabilities/v1", "/v1/timeline", "/metrics"):
+        await client.get(path)
+    samples = await scraped(served)
+    routes = {dict(labels)["route"] for name, labels in samples if name == "infrafabric_http_requests_total"}
+    assert routes == {"/v1/capabilities", "/v1/capabilities/{name:path}", "/v1/timeline", "/metrics"}
+
+
 async def test_streams_are_counted_and_not_timed(listening: Listening) -> None:
     async with listening.stream(await listening.served.key()):
         assert value(await scraped(listening.served), "streams") == 1

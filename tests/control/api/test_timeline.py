@@ -22,7 +22,8 @@ async def rows(client: httpx.AsyncClient, **params: Any) -> list[dict[str, Any]]
 async def test_an_action_is_one_row_with_what_became_of_it(served: Served) -> None:
     report = await served.house.kernel.act(served.world.lamps(hall=True))
     client = await served.operator()
-    (row,) = await rows(client, trace=report.trace)
+    loaded, row = await rows(client, trace=report.trace)
+    assert loaded["kind"] == "adapter.loaded"
     assert row.pop("took_s") >= 0
     assert row.pop("at").endswith("Z")
     assert row.pop("reason")

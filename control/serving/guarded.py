@@ -48,7 +48,8 @@ class Guarded(HttpToolsProtocol):
     ) -> None:  # fmt: skip
         super().__init__(config, server_state, app_state, _loop)
         self.due = NEVER
-        self._in_head = True
+        self._in_head = self._in_body = self._fresh = False
+        """`_fresh`: the head that is being read began in the part that is being fed."""
         self._head = 0
         """Bytes of the head that is being read, as far as its lines are whole."""
         self._waiting = 0
@@ -65,14 +66,13 @@ class Guarded(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        began = self._in_head
+        self._fresh = False
         super().data_received(data)
         if self._refused:
             return
-        if not self._in_head:
-            if self.due != NEVER:
-                self.due = self.loop.time() + self.limits.slow_s
-        elif began:
+        if self._in_body:
+            self.due = self.loop.time() + self.limits.slow_s
+        elif self._in_head and not self._fresh:
             self._waiting += len(data)
             if self._waiting > self.limits.header_bytes:
                 self._too_large()
@@ -82,7 +82,7 @@ class Guarded(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.due = self.loop.time() + self.limits.slow_s
-        self._in_head, self._head, self._waiting = True, 0, 0
+        self._in_head, self._fresh, self._head, self._waiting = True, True, 0, 0
 
     def on_url(self, url: bytes) -> None:
         self._head += len(url)
@@ -93,7 +93,7 @@ class Guarded(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._waiting = False, 0
+        self._in_head, self._in_body = False, True
         if self._refused:
             return
         if self._head > self.limits.header_bytes:
@@ -107,7 +107,7 @@ class Guarded(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.due = NEVER
-        self._in_head = True
+        self._in_body = False
         if not self._refused:
             super().on_message_complete()
 

@@ -18,6 +18,7 @@ from infrafabric.control.api.dependencies import Reading, TheService
 from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.problems import problem_of
 from infrafabric.control.api.service import Service
+from infrafabric.control.api.tenancy import own_talent
 from infrafabric.control.messages.senders import sender_json
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -72,10 +73,8 @@ router.add_api_route(
 async def sender(name: str, service: TheService, caller: Reading) -> dict[str, Any]:
     """The last number of a sender of the caller's tenant, and the one that comes next."""
     house = service.house
-    talent = house.authority.get("talent", house.talent_named(name))
-    if talent is None or talent["tenant"] != caller.talent.tenant:
-        raise FabricError(Code.TALENT_UNKNOWN, f"there is no talent {name}")
-    return sender_json(house.log.facts, talent["id"], talent.get("key"))
+    talent = house.authority.talent(own_talent(house, caller, name))
+    return sender_json(house.log.facts, talent.id, talent.key)
 
 
 @router.websocket("/stream")

@@ -54,7 +54,7 @@ async def one(name: str, service: TheService, caller: Reading, conditions: Condi
     return conditions.answer(value.as_json())
 
 
-@router.put("/{name}", response_model=TargetChange)
+@router.put("/{name}", response_model=TargetChange, responses={201: {"model": TargetChange}})
 async def put(
     name: str, given: TargetTaken, service: TheService, caller: Administering, trace: Trace, conditions: Conditional
 ) -> Response:

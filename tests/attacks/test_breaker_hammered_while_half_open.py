@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import anyio
 import anyio.lowlevel
 import pytest
+from policies import Rows
 
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
@@ -15,17 +13,6 @@ from infrafabric.kernel.words.things import Target
 from infrafabric.policy.breakers import BreakerLimits, TargetBreakers
 
 TARGET = Target(name="lamp@hall")
-
-
-class NoFacts:
-    def get(self, table: str, key: str) -> Any | None:
-        return None
-
-    def stored(self, table: str, key: str) -> bytes | None:
-        return None
-
-    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
-        return ()
 
 
 @pytest.mark.parametrize("recovers_at", [1, 4])
@@ -37,7 +24,7 @@ async def test_one_probe_gets_through_however_many_ask(recovers_at: int) -> None
         await anyio.lowlevel.checkpoint()  # the log takes its time, and others run meanwhile
         states.append(str(entry.body.as_json()["state"]))
 
-    breakers = TargetBreakers(NoFacts(), record, BreakerLimits(failures=1, open_s=30), monotonic=lambda: now)
+    breakers = TargetBreakers(Rows(), record, BreakerLimits(failures=1, open_s=30), monotonic=lambda: now)
 
     async def call(works: bool) -> None:
         nonlocal reached, refused

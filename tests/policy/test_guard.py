@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from policies import Rows
 
 from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.errors import Code, FabricError
@@ -17,25 +18,15 @@ TARGET = Target(name="lamp@hall")
 GRANT = Grant(talent=AGENT.id, capability="if://capability/lamp.switch", target=TARGET.name)
 
 
-class Tables:
+class Tables(Rows):
     """Facts as `Authority` gives them."""
 
     def __init__(self, talent: Talent | None = AGENT, grant: Grant | None = GRANT, *, revoked: Any = False) -> None:
-        self.rows: dict[tuple[str, str], Any] = {}
+        super().__init__()
         if talent is not None:
             self.rows["talent", AGENT.id] = {**talent.as_json(), "revoked": revoked}
         if grant is not None:
             self.rows["grant", GRANT.key] = grant.as_json()
-
-    def get(self, table: str, key: str) -> Any | None:
-        return self.rows.get((table, key))
-
-    def stored(self, table: str, key: str) -> bytes | None:
-        value = self.rows.get((table, key))
-        return None if value is None else dumps(value)
-
-    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
-        return [(key, value) for (name, key), value in self.rows.items() if name == table and key.startswith(prefix)]
 
 
 @pytest.fixture

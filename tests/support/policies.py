@@ -23,7 +23,7 @@ TARGET = Target(name="lamp@hall")
 PERMIT = '@id("all") permit (principal, action, resource);\n'
 
 
-def manifest(name: str = "lamp.switch") -> Manifest:
+def manifest(name: str = "lamp.switch", rps: float = 5, burst: int = 10, scopes: tuple[str, ...] = ()) -> Manifest:
     effects = {
         "look": Effect(read="GET /lamp"),
         "switch": Effect(write="POST /lamp"),
@@ -38,13 +38,16 @@ def manifest(name: str = "lamp.switch") -> Manifest:
         entrypoint="adapter.py:Lamp",
         intent={"type": "object", "additionalProperties": False},
         driver="http",
+        scopes=scopes,
         effects=effects,
-        limits=Limits(rps=5, burst=10),
+        limits=Limits(rps=rps, burst=burst),
     )
 
 
-def capability(name: str = "lamp.switch") -> Capability:
-    return Capability(manifest=manifest(name), digest="sha256:" + "0" * 64, publisher="me", files={}, records=())
+def capability(name: str = "lamp.switch", **changed: Any) -> Capability:
+    return Capability(
+        manifest=manifest(name, **changed), digest="sha256:" + "0" * 64, publisher="me", files={}, records=()
+    )
 
 
 def plan(*effects: str) -> Plan:
@@ -69,11 +72,28 @@ def question(**changed: Any) -> Question:
     return Question(**{**members, **changed})
 
 
-class Records:
+class Rows:
+    """Facts by table and key, of a log without entries at first."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Any] = {}
+
+    def get(self, table: str, key: str) -> Any | None:
+        return self.rows.get((table, key))
+
+    def stored(self, table: str, key: str) -> bytes | None:
+        value = self.rows.get((table, key))
+        return None if value is None else dumps(value)
+
+    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
+        return [(key, value) for (name, key), value in self.rows.items() if name == table and key.startswith(prefix)]
+
+
+class Records(Rows):
     """Facts as `Authority` gives them: talents, grants of the lamp to each, and policies."""
 
     def __init__(self, files: Mapping[str, str] | None, *talents: Talent) -> None:
-        self.rows: dict[tuple[str, str], Any] = {}
+        super().__init__()
         for talent in talents or (AGENT, PERSON):
             grant = Grant(talent=talent.id, capability="if://capability/lamp.switch", target=TARGET.name)
             self.rows["talent", talent.id] = {**talent.as_json(), "revoked": False}
@@ -85,16 +105,6 @@ class Records:
             self.rows.pop(("policy", "set"), None)
         else:
             self.rows["policy", "set"] = {"digest": digest_of(files), "files": dict(files)}
-
-    def get(self, table: str, key: str) -> Any | None:
-        return self.rows.get((table, key))
-
-    def stored(self, table: str, key: str) -> bytes | None:
-        value = self.rows.get((table, key))
-        return None if value is None else dumps(value)
-
-    def scan(self, table: str, prefix: str = "") -> Sequence[tuple[str, Any]]:
-        return [(key, value) for (name, key), value in self.rows.items() if name == table and key.startswith(prefix)]
 
     def record(self, table: str, key: str) -> str:
         stored = self.stored(table, key)

@@ -2,14 +2,15 @@
 
 Actions are asked for over HTTP meanwhile. An entry's delay is from the time in its leaf (before it was made durable)
 to its arrival at a client, by the same clock; a thousand of them an entry. Prints JSON: milliseconds (p50, p99, most)
-over all clients, where each client wants the ends of actions alone, and where each wants every entry; and the kernel's
-memory with and without the clients.
+over all clients, where each client wants the ends of actions alone, and where each wants every entry; the kernel's
+memory with and without the clients, and its CPU time for each delivery, the actions themselves included.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -74,7 +75,7 @@ async def follow(served: Kernel, query: str, actions: int, pause_s: float) -> di
         clients += [client for _, client in made]
         await asyncio.gather(*(client.opened for _, client in made))
     await asyncio.sleep(1)
-    memory = rss_mb(served.pid)
+    memory, cpu = rss_mb(served.pid), cpu_s(served.pid)
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {served.key}"}, trust_env=False) as client:
         for turn in range(actions):
             intent = {"lamps": {"hall": turn % 2 == 0}}
@@ -86,6 +87,7 @@ async def follow(served: Kernel, query: str, actions: int, pause_s: float) -> di
     while quiet != len(delays):
         quiet = len(delays)
         await asyncio.sleep(1)
+    used = cpu_s(served.pid) - cpu
     for one in clients:
         one.transport.close()
     await asyncio.sleep(2)
@@ -97,6 +99,7 @@ async def follow(served: Kernel, query: str, actions: int, pause_s: float) -> di
         "p50_ms": round(delays[len(delays) // 2], 1),
         "p99_ms": round(delays[len(delays) * 99 // 100], 1),
         "most_ms": round(delays[-1], 1),
+        "kernel_cpu_us_a_delivery": round(used / len(delays) * 1e6, 1),
         "kernel_mb": memory,
     }
 
@@ -106,6 +109,12 @@ def rss_mb(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return round(int(line.split()[1]) / 1024, 1)
     raise RuntimeError(f"process {pid} says nothing of its memory")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of a process so far, its actions included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure() -> dict[str, Any]:

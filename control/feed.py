@@ -138,6 +138,7 @@ class Follower:
         self._news = asyncio.Event()
         self._ended: FabricError | None = None
         self._over = False
+        self._nudged = False
 
     @property
     def cut(self) -> FabricError | None:
@@ -151,8 +152,14 @@ class Follower:
         live = self._feed.has(self) and not self._queue
         return (max(self.position, self._feed.position) if live else self.position) - 1
 
-    async def wait(self) -> Sequence[Noted]:
-        """The next entries, in order; none where the stream is over. Raises why it was cut off."""
+    def nudge(self) -> None:
+        """Let `wait` return, though nothing came."""
+        self._nudged = True
+        self._news.set()
+
+    async def wait(self) -> Sequence[Noted] | None:
+        """The next entries, in order; an empty list where the stream is over, None where it was nudged. Raises why it
+        was cut off."""
         while True:
             if self._ended is not None:
                 raise self._ended
@@ -163,6 +170,9 @@ class Follower:
                 return found
             if self._over:
                 return ()
+            if self._nudged:
+                self._nudged = False
+                return None
             if not self._feed.has(self):
                 if read := await self._read():
                     return read
@@ -229,8 +239,9 @@ class Follower:
         self._feed.remove(self)
 
     async def __aiter__(self) -> AsyncIterator[Sequence[Noted]]:
-        while found := await self.wait():
-            yield found
+        while (found := await self.wait()) != ():
+            if found is not None:
+                yield found
 
 
 class Feed:

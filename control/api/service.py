@@ -17,6 +17,7 @@ from infrafabric.control.api.auth.signatures import SignedRequests
 from infrafabric.control.api.frame.rates import Rates
 from infrafabric.control.api.idempotency import Answers
 from infrafabric.control.api.leave import Leaves
+from infrafabric.control.api.streams.pace import Pace
 from infrafabric.control.api.streams.places import Places
 from infrafabric.control.crash import keep_crash
 from infrafabric.control.feed import Feed
@@ -48,6 +49,7 @@ class Service:
     """Its streams have no end of their own: see `end_streams`."""
     leaves: Leaves = field(init=False)
     places: Places = field(init=False)
+    pace: Pace = field(default_factory=Pace)
     metrics: Metrics = field(init=False)
     tracing: Tracing | None = field(init=False)
     mcp: McpDoor = field(init=False)

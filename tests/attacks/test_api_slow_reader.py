@@ -11,7 +11,7 @@ import pytest
 from listening import Listening
 
 from infrafabric.control import feed as feed_module
-from infrafabric.control.api.streams import sse
+from infrafabric.control.api.streams import pace
 from infrafabric.control.feed import Feed, Follower, Noted, Wanted
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.plan import Outcome
@@ -40,7 +40,7 @@ async def test_who_does_not_keep_up_is_cut_off_and_can_go_on(
 
     async def reading() -> None:
         while len(seen) < 30:
-            seen.extend(await quick.wait())
+            seen.extend(await quick.wait() or ())
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(reading())
@@ -53,12 +53,12 @@ async def test_who_does_not_keep_up_is_cut_off_and_can_go_on(
     assert caught.value.code is Code.BUSY
     assert slow.mark == began - 1
     again = feed.follow("default", Wanted(), FREE, after=slow.mark)
-    assert [one.index for one in await again.wait()] == list(range(began, feed.position))
+    assert [one.index for one in await again.wait() or ()] == list(range(began, feed.position))
 
 
 async def test_a_socket_that_is_not_read_is_given_up(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "QUEUE", 64)
-    monkeypatch.setattr(sse, "SLOW_S", 0.3)
+    monkeypatch.setattr(pace, "SLOW_S", 0.3)
     served, key = listening.served, await listening.served.key()
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)

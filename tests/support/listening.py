@@ -61,6 +61,7 @@ class Stream:
         if self._lines is None:
             self._lines = self.response.aiter_lines()
         async for line in self._lines:
+            self.comments += line.startswith(":")
             if line.startswith("id: "):
                 self.mark = line[4:]
                 return
@@ -131,7 +132,7 @@ async def listening_house(served: Served) -> AsyncIterator[Listening]:
         try:
             yield Listening(served, bound.getsockname()[1], server)
         finally:
-            served.service.feed.close()
+            await served.service.end_streams()
             server.should_exit = True
             await task
 

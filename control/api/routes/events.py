@@ -92,7 +92,7 @@ async def follow(
     with ExitStack() as held:
         held.enter_context(service.places.one(caller.talent.id))
         follower = service.feed.follow(caller.talent.tenant, wanted, service.leaves.of(caller), after=after)
-        return EventStream(follower, held.pop_all())
+        return EventStream(follower, held.pop_all(), service.pace)
 
 
 @router.websocket("/ws")
@@ -119,7 +119,7 @@ async def socket(
         try:
             after = await socket_stream.first_frame(socket)
             follower = service.feed.follow(caller.talent.tenant, wanted, leave, after=after)
-            await socket_stream.stream(socket, follower)
+            await socket_stream.stream(socket, follower, service.pace)
         except FabricError as error:
             await socket_stream.close(socket, 1008, f"{error.code.value}: {error.message}"[:100])
         except socket_stream.Closing as closing:

@@ -14,15 +14,12 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from infrafabric.control.api.problems import problem_of
+from infrafabric.control.api.streams.pace import Pace, Paced
 from infrafabric.control.feed import Follower
 from infrafabric.kernel.errors import FabricError
 
 __all__ = ["EventStream"]
 
-HEARTBEAT_S = 15.0
-"""Below what proxies take for an idle connection."""
-SLOW_S = 20.0
-"""In which what was sent must find room at the other end: beyond it the connection is given up."""
 RETRY_MS = 2_000
 """After which a browser tries again."""
 
@@ -32,26 +29,20 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, follower: Follower, held: ExitStack) -> None:
+    def __init__(self, follower: Follower, held: ExitStack, pace: Pace) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._follower = follower
         self._held = held
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._held:
-            async with self._follower:
-                start: Message = {
-                    "type": "http.response.start",
-                    "status": self.status_code,
-                    "headers": self.raw_headers,
-                }
-                await send(start)
+            async with self._follower as follower:
                 gone = asyncio.create_task(self._gone(receive))
                 try:
-                    await self._flow(send)
-                except TimeoutError:
-                    return  # it does not read: nothing that is sent would reach it
+                    with self._pace.keep(follower.nudge) as paced:
+                        await self._flow(send, paced)
                 finally:
                     gone.cancel()
 
@@ -60,29 +51,31 @@ class EventStream(Response):
             pass
         self._follower.end(None)
 
-    async def _flow(self, send: Send) -> None:
-        await self._send(send, b"retry: %d\n%b" % (RETRY_MS, self._mark()))
+    async def _flow(self, send: Send, paced: Paced) -> None:
+        loop, follower = asyncio.get_running_loop(), self._follower
+
+        async def out(message: Message) -> None:
+            paced.sending_since = loop.time()
+            await send(message)
+            paced.idle_since, paced.sending_since = paced.sending_since, 0.0
+
+        await out({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await out(_body(b"retry: %d\n%b" % (RETRY_MS, self._mark())))
         try:
-            while True:
-                try:
-                    async with asyncio.timeout(HEARTBEAT_S):
-                        found = await self._follower.wait()
-                except TimeoutError:
-                    self._follower.check()
-                    await self._send(send, b":\n" + self._mark())
-                    continue
-                if not found:
-                    break
-                await self._send(send, b"".join(one.block for one in found))
+            while (found := await follower.wait()) != ():
+                if found is None:
+                    follower.check()
+                    await out(_body(b":\n" + self._mark()))
+                else:
+                    await out(_body(b"".join([one.block for one in found])))
         except FabricError as error:
-            problem = orjson.dumps({**problem_of(error), "resume": self._follower.mark})
-            await self._send(send, b"event: stream.cut\ndata: %b\n\n" % problem)
-        await self._send(send, b"", last=True)
+            problem = orjson.dumps({**problem_of(error), "resume": follower.mark})
+            await out(_body(b"event: stream.cut\ndata: %b\n\n" % problem))
+        await out({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _mark(self) -> bytes:
         return b"id: %d\n\n" % self._follower.mark
 
-    @staticmethod
-    async def _send(send: Send, body: bytes, *, last: bool = False) -> None:
-        async with asyncio.timeout(SLOW_S):
-            await send({"type": "http.response.body", "body": body, "more_body": not last})
+
+def _body(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}

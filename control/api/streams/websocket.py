@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from infrafabric.control.api.streams.pace import HEARTBEAT_S, SLOW_S, Pace, Paced
 from infrafabric.control.feed import Follower
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -25,8 +26,6 @@ MAX_FRAME = 1_024
 """Characters of a frame that is taken: one holds a number."""
 MAX_FRAMES = 8
 """Frames of a caller beyond its first, from one heartbeat to the next: some libraries send their own pings so."""
-HEARTBEAT_S = 15.0
-SLOW_S = 20.0
 
 _GOING_AWAY: Final = 1001
 _POLICY: Final = 1008
@@ -60,18 +59,19 @@ async def first_frame(socket: WebSocket) -> int | None:
     return resume
 
 
-async def stream(socket: WebSocket, follower: Follower) -> None:
+async def stream(socket: WebSocket, follower: Follower, pace: Pace) -> None:
     """Hand a follower's entries to an accepted socket until either side ends it."""
     async with follower:
         listening = asyncio.create_task(_listen(socket, follower))
         try:
-            await _flow(socket, follower)
+            with pace.keep(follower.nudge) as paced:
+                await _flow(socket, follower, paced)
+            if paced.given_up:
+                return
             code, reason = _GOING_AWAY, f"resume {follower.mark}"
         except FabricError as error:
             code = _LATER if error.code is Code.BUSY else _POLICY
             reason = f"{error.code.value}, resume {follower.mark}"
-        except TimeoutError:
-            return
         finally:
             listening.cancel()
             ended = (await asyncio.gather(listening, return_exceptions=True))[0]
@@ -91,24 +91,21 @@ async def close(socket: WebSocket, code: int, reason: str) -> None:
         return
 
 
-async def _flow(socket: WebSocket, follower: Follower) -> None:
-    while True:
-        try:
-            async with asyncio.timeout(HEARTBEAT_S):
-                found = await follower.wait()
-        except TimeoutError:
+async def _flow(socket: WebSocket, follower: Follower, paced: Paced) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def out(text: str) -> None:
+        paced.sending_since = loop.time()
+        await socket.send_text(text)
+        paced.idle_since, paced.sending_since = paced.sending_since, 0.0
+
+    while (found := await follower.wait()) != ():
+        if found is None:
             follower.check()
-            await _send(socket, b'{"mark":%d}' % follower.mark)
-            continue
-        if not found:
-            return
-        for one in found:
-            await _send(socket, one.text)
-
-
-async def _send(socket: WebSocket, text: str | bytes) -> None:
-    async with asyncio.timeout(SLOW_S):
-        await socket.send_text(text if isinstance(text, str) else text.decode())
+            await out(f'{{"mark":{follower.mark}}}')
+        else:
+            for one in found:
+                await out(one.text)
 
 
 async def _listen(socket: WebSocket, follower: Follower) -> None:

@@ -9,7 +9,7 @@ from listening import Listening, Stream
 
 from infrafabric.control.api import leave
 from infrafabric.control.api.principal import Method, Principal
-from infrafabric.control.api.streams import sse
+from infrafabric.control.api.streams import pace
 from infrafabric.control.operator import OPERATOR
 from infrafabric.control.records.api_keys import new_key_text
 from infrafabric.kernel.canonical import sha256
@@ -66,7 +66,7 @@ async def test_a_revoked_key_ends_its_own_streams_alone(listening: Listening) ->
 async def test_a_key_that_expires_ends_its_stream_at_a_heartbeat(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(pace, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(leave, "HOLDS_S", 0.0)
     expires = (datetime.now(UTC) + timedelta(seconds=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
     async with listening.stream(await listening.served.key(expires=expires)) as stream:

@@ -30,7 +30,7 @@ _CALLS: dict[str, type[calls.Call]] = {
     for kind in (
         calls.Act, calls.Undo, calls.Approve, calls.Refuse, calls.Falsify, calls.Expire, calls.Replay, calls.Close,
         calls.Cancel, calls.Admit, calls.Listen, calls.Record, calls.Adopt, calls.Erase, calls.ConfirmClock,
-        calls.ConsoleLink, calls.Refresh,
+        calls.ConsoleLink, calls.Refresh, calls.Send,
     )
 }  # fmt: skip
 OPEN_TO_ALL: tuple[type[calls.Call], ...] = (calls.Refresh,)

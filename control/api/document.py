@@ -61,6 +61,8 @@ def _complete(operation: dict[str, Any], refusal: dict[str, Any], *, is_open: bo
     responses = operation["responses"]
     responses.pop("422", None)  # FastAPI's own shape, which is never answered
     for status in ("4XX", "5XX"):
-        responses.setdefault(status, refusal)
+        told = responses.setdefault(status, refusal)
+        if "application/json" in told.get("content", {}):  # a route that says more, in FastAPI's own media type
+            responses[status] = {**told, "content": {MEDIA_TYPE: told["content"]["application/json"]}}
     if is_open:
         operation["security"] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import os
 import re
@@ -9,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from joserfc import jws, jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import RSAKey
 from served import Served
 
 from infrafabric.control.api.service import Service
@@ -26,6 +28,8 @@ from infrafabric.control.door_settings import OidcSettings
 from infrafabric.kernel.words.access import Identity
 from infrafabric.kernel.words.names import new_trace_id
 
+ANYTHING = jws.JWSRegistry(algorithms=["RS256", "PS256"], strict_check_header=False)
+"""What a forger's library makes."""
 AUDIENCE = "infrafabric-tests"
 
 
@@ -81,13 +85,25 @@ class Provider:
         kid = next(iter(self.keys))
         return jwt.encode(
             {"alg": "RS256", "kid": kid, **(header or {})}, {k: v for k, v in said.items() if v is not None},
-            key or self.keys[kid], registry=jws.JWSRegistry(algorithms=["RS256", "HS256", "none"]),
+            key or self.keys[kid], registry=ANYTHING,
         )  # fmt: skip
 
-    def shared_secret(self) -> OctKey:
+    def unsigned(self, algorithm: str, sign: Callable[[bytes], bytes]) -> str:
+        """A token of an algorithm that no library makes any more: a forger needs none."""
+        now = int(time.time())
+        claims = {"iss": self.issuer, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 600}
+        header = {"alg": algorithm, "kid": next(iter(self.keys))}
+        said = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+        return b".".join((said, _base64url(sign(said)))).decode()
+
+    def by_public_key(self, said: bytes) -> bytes:
         """What a forger has: the provider's public key, taken for a shared secret."""
         public = next(iter(self.keys.values())).as_pem(private=False)
-        return OctKey.import_key(public)
+        return hmac.digest(public, said, "sha256")
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from infrafabric.control.api.administering import at_hand
 from infrafabric.control.api.answers import answer
 from infrafabric.control.api.auth.addresses import origin_of
-from infrafabric.control.api.auth.sessions import COOKIE, Session, same_origin
+from infrafabric.control.api.auth.sessions import COOKIE, Session, same_origin, source_of
 from infrafabric.control.api.bodies import Routes
 from infrafabric.control.api.dependencies import Known, TheService
 from infrafabric.control.api.frame.passing import passing_of
@@ -30,9 +30,8 @@ async def begin(asked: NewSession, request: Request, service: TheService) -> Res
     """Open a console session with the token of a one-time link. The cookie works for this browser alone."""
     if not same_origin(request):
         raise FabricError(Code.CSRF, "the request comes from another site's page")
-    address = request.client.host if request.client is not None else ""
     try:
-        opened = service.sessions.open(asked.token, address, request.headers.get("user-agent", ""))
+        opened = service.sessions.open(asked.token, source_of(request), request.headers.get("user-agent", ""))
     except FabricError as error:
         raise service.door.count_refused(passing_of(request.scope).address, error) from None
     found = answer(_session(opened.session), 201)
@@ -62,6 +61,7 @@ async def me(request: Request, service: TheService, caller: Known) -> Response:
         "roles": sorted(held(talent.roles, house.authority, talent.tenant)),
         "operator": is_operator(house, caller),
         "at_hand": at_hand(house),
+        "development": house.home.is_development,
     }
     session = service.sessions.current(request)
     if session is not None:

@@ -134,5 +134,7 @@ class Me(Shape):
     """Whether it may change the operator's records of its tenant."""
     at_hand: bool
     """Whether this kernel can sign such changes."""
+    development: bool
+    """Whether this is a development home: its keys and records are for trying things out."""
     session: SessionMade | None = optional
     """Of console sessions."""

@@ -32,6 +32,7 @@ async function show() {
     const here = link.getAttribute("href") === `#/${name || "waiting"}`;
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    if (here) link.scrollIntoView({ block: "nearest", inline: "center" });
   }
   try {
     const ending = await view.render(place, rest.map(decodeURIComponent));

@@ -36,7 +36,7 @@ function budget(one) {
   return h(
     "article",
     { class: "card" },
-    h("header", {}, h("h3", {}, short(one.subject)), badge(`a ${one.period}`)),
+    h("header", {}, h("h3", {}, short(one.subject.replace(/^[a-z]+:(?=if:)/, ""))), badge(`a ${one.period}`)),
     gauge(one, percent),
     facts(
       ["Used", `${visible(one.used, 40)} of ${visible(one.limit, 40)} ${visible(unit, 20)}`],

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { h, replace, visible } from "./dom.js";
 import { listen } from "./events.js";
-import { short, state, verdict, when } from "./words.js";
+import { plural, short, state, verdict, when } from "./words.js";
 
 export const TITLE = "Timeline";
 const MOST = 200;
@@ -82,7 +82,7 @@ export function summary(kind, body) {
   const said = {
     "action.received": () => `${body.purpose} ${what} on ${body.target}: ${body.why}`,
     "action.refused": () => `${body.code}: ${body.message}`,
-    "action.planned": () => `${body.plan?.changes?.length ?? 0} change(s)`,
+    "action.planned": () => plural(body.plan?.changes?.length ?? 0, "change"),
     "action.decided": () => body.decision?.reason ?? "",
     "effect.intended": () => `${body.change}: ${body.request}`,
     "effect.observed": () => `${body.change}: ${body.result} ${body.code ?? ""}`,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infrafabric.control.cli.frame import await_, changing, command
-from infrafabric.control.cli.opening import asked_passphrase, operating
+from infrafabric.control.cli.opening import asked_passphrase, operating, refresh_kernel
 from infrafabric.control.cli.shell import Shell
 from infrafabric.control.cli.untrusted import visible
 from infrafabric.kernel.errors import Code, FabricError
@@ -146,6 +146,7 @@ def install(shell: Shell, bundle: Path) -> None:
     home = shell.home()
     found = read_bundle(bundle)
     BundleStore(home.bundles).install(found)
+    refresh_kernel(shell)
     name = f"{found.manifest.name}@{found.manifest.version}"
 
     def render(console: Console) -> None:

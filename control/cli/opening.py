@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from infrafabric.control.cli.frame import await_
 from infrafabric.control.cli.shell import Shell
+from infrafabric.kernel.errors import FabricError
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House, Mode
 
-__all__ = ["acting", "alone", "asked_passphrase", "look", "operating", "reading"]
+__all__ = ["acting", "alone", "asked_passphrase", "look", "operating", "reading", "refresh_kernel"]
 
 T = TypeVar("T")
 Work = Callable[["House"], Awaitable[T]]
@@ -45,6 +46,22 @@ def alone(shell: Shell, work: Work[T]) -> T:
 def acting(shell: Shell, work: Work[T]) -> T:
     """Run `work` with a kernel that is ready to act."""
     return _with_house(shell, "acting", work)
+
+
+def refresh_kernel(shell: Shell) -> None:
+    """Let a kernel that serves the home look at its folders again; where none does, there is nothing to do."""
+    from infrafabric.control.local.place import is_served
+
+    home = shell.home()
+    if not is_served(home.root):
+        return
+    from infrafabric.control.local.calls import Refresh
+    from infrafabric.control.local.line import Line
+
+    try:
+        await_(lambda: Line(home.root).call(Refresh()))
+    except FabricError as error:
+        shell.warn(f"the kernel that runs has not been told: {error}")
 
 
 def asked_passphrase(shell: Shell, question: str, *, confirm: bool = False) -> Callable[[], str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from infrafabric.kernel.words.base import Word
 from infrafabric.kernel.words.entries import ApprovalGiven, ApprovalRefused
@@ -17,6 +17,9 @@ __all__ = [
 
 class Call(Word):
     """A call's arguments. Its name on the wire is the class's."""
+
+    proven: ClassVar[bool] = True
+    """Whether its caller must show the log's key."""
 
     @classmethod
     def name(cls) -> str:
@@ -133,3 +136,5 @@ class ConsoleLink(Call):
 
 class Refresh(Call):
     """Look again at the vault and the bundles in the home: somebody changed them."""
+
+    proven: ClassVar[bool] = False  # the kernel looks at its own folders, and nothing comes from the caller

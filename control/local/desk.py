@@ -20,7 +20,7 @@ from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.entries import TrustGraced
 from infrafabric.registry.trust_expiry import read_grace
 
-__all__ = ["OPEN_TO_ALL", "Passing", "answer", "read_call"]
+__all__ = ["Passing", "answer", "read_call"]
 
 Passing = Callable[[dict[str, Any]], None]
 """Tells the caller something before the answer."""
@@ -33,8 +33,6 @@ _CALLS: dict[str, type[calls.Call]] = {
         calls.ConsoleLink, calls.Refresh, calls.Send,
     )
 }  # fmt: skip
-OPEN_TO_ALL: tuple[type[calls.Call], ...] = (calls.Refresh,)
-"""What needs no proof: the kernel only looks at its own folders."""
 
 
 def read_call(name: Any, arguments: Any) -> calls.Call:

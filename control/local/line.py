@@ -39,9 +39,10 @@ class Greeting:
 
 
 class Line:
-    """The way to the running kernel of one home. `key` gives the log's key, by which the kernel knows its callers."""
+    """The way to the running kernel of one home. `key` gives the log's key, by which the kernel knows its callers; None
+    is enough for calls that need no proof."""
 
-    def __init__(self, home: Path, key: Callable[[], SigningKey]) -> None:
+    def __init__(self, home: Path, key: Callable[[], SigningKey] | None = None) -> None:
         self._home = home
         self._key = key
         self._loaded: SigningKey | None = None
@@ -65,13 +66,18 @@ class Line:
         """All that the kernel says to a call, until either side hangs up. Raises as `call` does."""
         arguments = call.model_dump(mode="json", by_alias=True)
         request = json.dumps({"call": call.name(), "args": arguments})
-        if self._loaded is None:  # before the kernel is made to wait: a person may be asked for a passphrase
+        if (
+            call.proven and self._loaded is None
+        ):  # before the kernel is made to wait: a person may be asked for a passphrase
+            assert self._key is not None, "the call needs the log's key"
             self._loaded = await asyncio.to_thread(self._key)
         async with greeted(self._home) as found:
             if found is None:
                 raise _gone()
             greeting, reader, writer = found
-            signature = self._loaded.sign(proof(greeting.origin, greeting.nonce, request))
+            signature = b""
+            if call.proven and self._loaded is not None:
+                signature = self._loaded.sign(proof(greeting.origin, greeting.nonce, request))
             with suppress(OSError):  # it hung up: what it said before is read
                 writer.write(encode({"request": request, "proof": bytes_to(signature)}))
                 await writer.drain()

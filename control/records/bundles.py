@@ -47,4 +47,5 @@ async def remove_bundle(house: House, bundle: str, why: str, *, trace: str, who:
     )
     await house.record(Entry(Kind.ADAPTER_UNLOADED, body, actor=who))
     house.bundles.remove(digest)
+    await house.refresh()
     return {"capability": manifest.id, "version": manifest.version, "digest": digest, "change": "removed"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from infrafabric.keys.vault_content import Kept, Use
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["LONGEST_OVERLAP_S", "change_secret", "check_name", "doubts", "known_secrets", "use_of"]
+__all__ = ["LONGEST_OVERLAP_S", "change_secret", "check_name", "doubts", "known_secrets", "rotating", "use_of"]
 
 LONGEST_OVERLAP_S = 90 * 86_400
 
@@ -50,7 +51,19 @@ async def change_secret(
     common = {"talent": who, "trace": trace, "name": name, "change": change, "why": why}
     await house.record(Entry(Kind.SECRET_CHANGED, SecretChanged.model_validate({**common, **said}), actor=who))
     alter(house)
+    await house.refresh()
     return {"secret": name, "change": change, **said}
+
+
+def rotating(name: str, value: str, overlap_s: int) -> tuple[Callable[[House], None], str]:
+    """What uses `value` from now on and keeps the former one for so long, and until when that is, RFC 3339: one time, so
+    that the log says when the vault lets go of it."""
+    until = int(time.time()) + overlap_s
+
+    def alter(house: House) -> None:
+        house.vault.rotate(name, value, until)
+
+    return alter, datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def check_name(name: str) -> None:

@@ -58,5 +58,4 @@ async def remove(given: AdapterTaken, service: TheService, caller: Administering
     check_home(caller, _WHAT)
     why = allowed(service, caller, given.why)
     shape = await remove_bundle(service.house, given.bundle, why, trace=trace, who=caller.talent.id)
-    await service.house.refresh()
     return answer(shape)

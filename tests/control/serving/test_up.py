@@ -88,8 +88,8 @@ def test_every_command_works_beside_a_running_kernel(studio: Studio, tmp_path: P
         run.ok("talent", "revoke", *granted)
         assert run.refused(*plan)[1] == Code.NOT_GRANTED.value
         run.ok("talent", "grant", *granted)
-        run.ok("budget", "set", "--talent", "Finance.Agent", "--units", "5/day", "--why", "x")
-        run.ok("role", "set", "--name", "night", "--include", "approver", "--why", "x")
+        run.ok("budget", "set", "--subject", "talent:Finance.Agent", "--per", "day", "--limit", "5", "--why", "x")
+        run.ok("role", "set", "night", "--includes", "approver", "--why", "x")
         run.ok("target", "add", "vmix@b", "VMIX_HOST=127.0.0.1", "--why", "x")
         assert run.refused("target", "add", "vmix@b", "VMIX_HOST=127.0.0.1", "--why", "x")[1] == Code.EXISTS.value
         run.ok("target", "remove", "vmix@b", "--why", "x")
@@ -106,7 +106,7 @@ def test_every_command_works_beside_a_running_kernel(studio: Studio, tmp_path: P
         run.ok("trust", "allow", name, "--why", "x")
         assert run.ok("capability", "show", "vmix.audio")["usable"] is True
         run.ok("trust", "revoke", name, "--why", "x")
-        listed = {row["id"]: row for row in run.ok("capability", "list")["capabilities"]}
+        listed = {row["capability"]: row for row in run.ok("capability", "list")["capabilities"]}
         assert listed["if://capability/vmix.audio"]["usable"] is False
 
         # The log.
@@ -129,7 +129,7 @@ def test_questions_lists_watches_and_stops_beside_a_running_kernel(studio: Studi
         assert {one["error"]["code"] for one in waiting} == {Code.APPROVAL_REQUIRED.value}
         first, second, third = (one["action"] for one in waiting)
         assert len(run.ok("approvals", "list")["questions"]) == 3
-        run.ok("falsify", first, "--why", "x")
+        run.ok("falsify", first, "--task", "x")
         run.ok("approvals", "deny", second, "--why", "x")
         run.ok("action", "cancel", third, "--why", "x")
         approved = run.ok("approvals", "approve", first, "--why", "x")
@@ -139,7 +139,7 @@ def test_questions_lists_watches_and_stops_beside_a_running_kernel(studio: Studi
         steps = tmp_path / "steps.json"
         intent: dict[str, Any] = {"capability": "vmix.switcher", "intent": {"scene": "Guest"}}
         steps.write_text(json.dumps({"steps": [intent]}))
-        assert run.ok("run", str(steps), "--why", "x")["ended"] == "done"
+        assert run.ok("run", str(steps), "--why", "x")["outcome"] == "done"
         assert run("watch", "vmix.switcher", "--scene", "Guest", "--once").exit_code == 0
         assert run("watch", "vmix.switcher", "--scene", "Intro", "--once").exit_code == 1
 

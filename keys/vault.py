@@ -106,17 +106,15 @@ class Vault:
                 use = before.use if before is not None else Use()
             self._write(content.having(name, Kept(value, (), use)))
 
-    def rotate(self, name: str, value: str, overlap_s: int) -> int:
-        """Put `value` in the place of the present one, which stays as a former one; until when, in seconds since 1970.
+    def rotate(self, name: str, value: str, until: int) -> None:
+        """Put `value` in the place of the present one, which stays as a former one until then, in seconds since 1970.
 
         Raises as `set` does, IF_ERR_SECRET_UNKNOWN, IF_ERR_SECRET_UNCHANGED.
         """
         _check_value(name, value)
-        until = int(self._clock()) + overlap_s
         with self._lock, self._writing():
             content = self._current()
             self._write(content.having(name, _named(content, name).at(self._clock()).rotated(value, until)))
-        return until
 
     def take_back(self, name: str) -> None:
         """Put the newest former value and the present one in each other's place.

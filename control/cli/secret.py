@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +87,7 @@ def rotate(
     it by itself: a refused secret tried again and again locks accounts. After that it is destroyed when the home is
     next opened to change or act.
     """
-    from infrafabric.control.records.kept_secrets import check_name
+    from infrafabric.control.records.kept_secrets import check_name, rotating
 
     reason = shell.why(why)
     check_name(name)
@@ -99,11 +97,7 @@ def rotate(
         _change(shell, name, "returned", reason, lambda house: house.vault.take_back(name), former=True)
         return
     value = given_value(shell, from_file, from_env)
-    until = datetime.fromtimestamp(int(time.time()) + overlap, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def alter(house: House) -> None:
-        house.vault.rotate(name, value, overlap)
-
+    alter, until = rotating(name, value, overlap)
     _change(shell, name, "rotated", reason, alter, value=value, known=True, until=until)
 
 

@@ -56,8 +56,10 @@ async def change_secret(
 
 
 def rotating(name: str, value: str, overlap_s: int) -> tuple[Callable[[House], None], str]:
-    """What uses `value` from now on and keeps the former one for so long, and until when that is, RFC 3339: one time, so
-    that the log says when the vault lets go of it."""
+    """What uses `value` from now on and keeps the former one for so long, and until when that is, RFC 3339.
+
+    It is one time for both, so that the log says when the vault lets go of it.
+    """
     until = int(time.time()) + overlap_s
 
     def alter(house: House) -> None:

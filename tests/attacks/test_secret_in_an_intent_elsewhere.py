@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from infrafabric.kernel.errors import Code
@@ -15,7 +16,7 @@ SECRET, FORMER = "correct-horse-battery-staple", "tr0ub4dor-and-three"
 async def test_it_is_refused_and_not_recorded(world: World) -> None:
     async with world.opened("operating") as house:
         house.vault.set("PAY_TOKEN", FORMER)
-        house.vault.rotate("PAY_TOKEN", SECRET, 3600)
+        house.vault.rotate("PAY_TOKEN", SECRET, int(time.time()) + 3600)
     async with world.opened() as house:
         for value in (SECRET, FORMER):
             report = await house.kernel.act(world.ask("house.bell", {"tone": value}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,7 +42,7 @@ async def test_it_is_refused_at_admission_and_nothing_is_sent(
 ) -> None:
     async with world.opened() as house:
         house.vault.set("PAY_TOKEN", "the value before", use)
-        house.vault.rotate("PAY_TOKEN", SECRET, 60)
+        house.vault.rotate("PAY_TOKEN", SECRET, int(time.time()) + 60)
         await refer(world, house, reference)
         name = await attackers.install(house, PLAN, **WITH_SECRET)
         report = await house.kernel.act(world.ask(name, {"lamps": {"hall": True}}))

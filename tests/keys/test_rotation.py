@@ -60,7 +60,7 @@ def inside(vault_file: Path) -> str:
 def test_the_former_value_is_known_until_the_overlap_ends_and_destroyed_after(
     vault: Vault, clock: Clock, tmp_path: Path
 ) -> None:
-    assert vault.rotate("T", "the second value", 60) == 1_060
+    vault.rotate("T", "the second value", 1_060)
     assert vault.kept("T") == Kept("the second value", (Former("the first value", 1_060),))
     assert "the first value" in inside(tmp_path / "vault.age")
     assert vault.overdue() == []
@@ -73,20 +73,20 @@ def test_the_former_value_is_known_until_the_overlap_ends_and_destroyed_after(
 
 
 def test_any_write_leaves_out_what_is_over(vault: Vault, clock: Clock, tmp_path: Path) -> None:
-    vault.rotate("T", "the second value", 60)
+    vault.rotate("T", "the second value", 1_060)
     clock.now = 2_000.0
     vault.set("OTHER", "another secret")
     assert "the first value" not in inside(tmp_path / "vault.age")
 
 
 def test_no_overlap_is_none(vault: Vault, tmp_path: Path) -> None:
-    vault.rotate("T", "the second value", 0)
+    vault.rotate("T", "the second value", 1_000)
     assert vault.kept("T") == Kept("the second value")
     assert "the first value" not in inside(tmp_path / "vault.age")
 
 
 def test_back_and_forth_within_the_overlap(vault: Vault, clock: Clock) -> None:
-    vault.rotate("T", "the second value", 60)
+    vault.rotate("T", "the second value", 1_060)
     vault.take_back("T")
     assert vault.kept("T") == Kept("the first value", (Former("the second value", 1_060),))
     clock.now = 1_061.0
@@ -95,20 +95,20 @@ def test_back_and_forth_within_the_overlap(vault: Vault, clock: Clock) -> None:
 
 
 def test_what_rotation_refuses(vault: Vault) -> None:
-    assert code_of(lambda: vault.rotate("T", "the first value", 60)) is Code.SECRET_UNCHANGED
-    assert code_of(lambda: vault.rotate("NONE", "the first value", 60)) is Code.SECRET_UNKNOWN
-    assert code_of(lambda: vault.rotate("T", "short", 60)) is Code.SECRET_TOO_SHORT
+    assert code_of(lambda: vault.rotate("T", "the first value", 1_060)) is Code.SECRET_UNCHANGED
+    assert code_of(lambda: vault.rotate("NONE", "the first value", 1_060)) is Code.SECRET_UNKNOWN
+    assert code_of(lambda: vault.rotate("T", "short", 1_060)) is Code.SECRET_TOO_SHORT
     for number in range(MOST_FORMER):
-        vault.rotate("T", f"value number {number}", 60)
-    assert code_of(lambda: vault.rotate("T", "one too many", 60)) is Code.TOO_LARGE
+        vault.rotate("T", f"value number {number}", 1_060)
+    assert code_of(lambda: vault.rotate("T", "one too many", 1_060)) is Code.TOO_LARGE
     assert vault.get("T") == f"value number {MOST_FORMER - 1}"
 
 
 def test_setting_and_removing_end_all_former_values(vault: Vault, tmp_path: Path) -> None:
-    vault.rotate("T", "the second value", 60)
+    vault.rotate("T", "the second value", 1_060)
     vault.set("T", "the third value")
     assert vault.kept("T") == Kept("the third value")
-    vault.rotate("T", "the fourth value", 60)
+    vault.rotate("T", "the fourth value", 1_060)
     vault.remove("T")
     assert "value" not in inside(tmp_path / "vault.age").split("secrets", 1)[1]
 
@@ -116,7 +116,7 @@ def test_setting_and_removing_end_all_former_values(vault: Vault, tmp_path: Path
 def test_references_give_the_new_value_the_former_by_name_and_mask_both(vault: Vault, clock: Clock) -> None:
     redactor = SecretRedactor()
     references = References(vault, redactor, {})
-    vault.rotate("T", "the second value", 60)
+    vault.rotate("T", "the second value", 1_060)
     assert references.resolve("vault:T") == "the second value"
     assert redactor.redact("the first value, the second value") == f"{MASK}, {MASK}"
     assert references.resolve("vault:T@former") == "the first value"
@@ -141,7 +141,7 @@ def test_a_secret_is_opened_only_for_whom_it_is_meant(vault: Vault) -> None:
 def test_a_new_value_keeps_who_may_use_it(vault: Vault) -> None:
     use = Use(("lamp@desk",))
     vault.allow("T", use)
-    vault.rotate("T", "the second value", 60)
+    vault.rotate("T", "the second value", 1_060)
     assert vault.kept("T").use == use
     vault.set("T", "the third value")
     assert vault.kept("T").use == use

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Query
@@ -18,7 +16,7 @@ from infrafabric.control.api.shapes.common import Because
 from infrafabric.control.api.shapes.house import SecretAllowed, SecretChanged, SecretRotated, Secrets, SecretTaken
 from infrafabric.control.api.tenancy import HOME, place_of, sees
 from infrafabric.control.cli.untrusted import visible
-from infrafabric.control.records.kept_secrets import change_secret, check_name, doubts, known_secrets, use_of
+from infrafabric.control.records.kept_secrets import change_secret, check_name, doubts, known_secrets, rotating, use_of
 from infrafabric.kernel.errors import Code, FabricError
 
 if TYPE_CHECKING:
@@ -72,11 +70,7 @@ async def rotate(name: str, given: SecretRotated, service: TheService, caller: A
             house, caller, name, "returned", why, trace, lambda house: house.vault.take_back(name), former=True
         )
     value = given.value
-    until = datetime.fromtimestamp(int(time.time()) + given.overlap_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    def alter(house: House) -> None:
-        house.vault.rotate(name, value, given.overlap_s)
-
+    alter, until = rotating(name, value, given.overlap_s)
     return await _changed(house, caller, name, "rotated", why, trace, alter, value=value, known=True, until=until)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import traceback
@@ -11,6 +12,9 @@ from pathlib import Path
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["keep_crash"]
+
+MOST = 1_000
+"""Files in the folder: a fault that a caller can repeat fills no disk."""
 
 
 def keep_crash(
@@ -22,6 +26,8 @@ def keep_crash(
     """
     text = redact("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
     try:
+        if folder is not None and sum(1 for _ in os.scandir(folder)) >= MOST:
+            raise OSError(errno.EDQUOT, f"{MOST} are there already")
         descriptor, name = tempfile.mkstemp(prefix=f"{trace}-", suffix=".txt", dir=folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
@@ -14,6 +15,7 @@ from infrafabric.control.api.document import document
 from infrafabric.control.api.frame.frame import Frame
 from infrafabric.control.api.frame.hosts import Hosts
 from infrafabric.control.api.frame.passing import passing_of
+from infrafabric.control.api.hot import Hot
 from infrafabric.control.api.problems import problem
 from infrafabric.control.api.routes import (
     actions,
@@ -81,6 +83,8 @@ AT_ROOT: tuple[APIRouter, ...] = (health.router, metrics.router)
 LARGER = {("PUT", "/v1/adapters"): 16}
 """How many times the usual body a route takes: a bundle holds code."""
 
+HOT = {("POST", "/v1/messages"): messages.send}
+
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _BY_STATUS = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_UNKNOWN, 415: Code.MEDIA_TYPE}
 
@@ -89,7 +93,7 @@ def create_app(service: Service) -> Frame:
     """The API of an open house, as an ASGI application. The caller opens and closes the house."""
     serve = service.house.settings.serve
     return Frame(
-        Observing(_api(service), *service.observers()),
+        Observing(Hot(_api(service), HOT), *service.observers()),
         Hosts(serve.names, serve.host),
         header_bytes=serve.header_bytes,
         body_bytes=serve.body_bytes,
@@ -113,6 +117,7 @@ def _api(service: Service) -> FastAPI:
     app.add_exception_handler(FabricError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
     return app
 
@@ -139,6 +144,8 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, FabricError):  # raised while FastAPI read the body
         return problem(error.__cause__, request)
+    if isinstance(error.__cause__, ClientDisconnect):
+        return await _gone(request, error.__cause__)
     allowed = _allowed(request) if error.status_code == 405 else []
     if allowed and request.method == "OPTIONS":
         return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
@@ -148,6 +155,11 @@ async def _http(request: Request, error: Exception) -> Response:
     if allowed:
         found.headers["Allow"] = ", ".join(allowed)
     return found
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody hears it: the caller hung up before its body was whole."""
+    return problem(FabricError(Code.USAGE, "the request was cut off"), request)
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from infrafabric.kernel.canonical import loads
+from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["Routes"]
 
@@ -24,11 +25,24 @@ class _StrictRequest(Request):
 class _StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        takes_json = self.body_field is not None
 
         async def strict(request: Request) -> Response:
+            if takes_json:
+                _check_media_type(request)
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def _check_media_type(request: Request) -> None:
+    """Raise IF_ERR_MEDIA_TYPE for a body that does not say that it is JSON: a form of another page cannot say so."""
+    if request.headers.get("content-length", "") == "0":
+        return
+    if "content-length" in request.headers or "transfer-encoding" in request.headers:
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+            raise FabricError(Code.MEDIA_TYPE, f"{request.method} {request.url.path} takes application/json")
 
 
 class Routes(APIRouter):

@@ -98,15 +98,14 @@ def list_(shell: Shell, talent: str | None, tenant: str | None) -> None:
 @changing
 def rotate(shell: Shell, name: str, overlap_s: int, expires: str | None, why: str | None) -> None:
     """Make a key for the same talent and the same uses. The old one ends after the overlap, or when it would have."""
-    from infrafabric.control.records.api_keys import ending, fresh_key, key_json, known_key
+    from infrafabric.control.records.api_keys import ending, heir_of, key_json, known_key
     from infrafabric.control.records.grants import parse_expires
 
     reason = shell.why(why)
 
     async def work(house: House) -> dict[str, Any]:
         old, now, operator = known_key(house, name), house.clock(), house.operator(shell.trace)
-        until = parse_expires(expires, now) if expires is not None else old.expires
-        value, text = fresh_key(house.authority.talent(old.talent), old.scopes, until, old.label, old.id)
+        value, text = heir_of(house, old, parse_expires(expires, now) if expires is not None else "")
         left = ending(old, now, overlap_s)
         await house.record(
             operator.api_key(value, reason), operator.api_key(left, reason, "set" if overlap_s else "revoked")

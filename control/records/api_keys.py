@@ -18,7 +18,7 @@ from infrafabric.kernel.words.things import Talent
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["LONGEST_OVERLAP_S", "ending", "fresh_key", "key_json", "keys_json", "known_key", "new_key_text"]
+__all__ = ["LONGEST_OVERLAP_S", "ending", "fresh_key", "heir_of", "key_json", "keys_json", "known_key", "new_key_text"]
 
 LONGEST_OVERLAP_S = 90 * 86_400
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -60,6 +60,17 @@ def known_key(house: House, name: str, sees: Callable[[str], bool] = lambda tena
     if fact is None or not sees(fact["tenant"]):
         raise FabricError(Code.API_KEY_UNKNOWN, f"there is no API key {name[:40]!r}")
     return ApiKey.model_validate(fact)
+
+
+def heir_of(house: House, old: ApiKey, expires: str) -> tuple[ApiKey, str]:
+    """A fresh key that follows `old`, and its text: for the same talent and uses, until `expires`, else as the old one.
+
+    Raises IF_ERR_USAGE where that is over, IF_ERR_TALENT_*.
+    """
+    until, now = expires or old.expires, house.clock()
+    if until and now >= datetime.fromisoformat(until):
+        raise FabricError(Code.USAGE, f"the key {old.id} is over since {until}: say until when the new one holds")
+    return fresh_key(house.authority.talent(old.talent), old.scopes, until, old.label, old.id)
 
 
 def ending(old: ApiKey, now: datetime, overlap_s: float) -> ApiKey:

@@ -8,6 +8,7 @@ come from another site's page either.
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from infrafabric.kernel.authority import Authority
 from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["COOKIE", "CSRF_HEADER", "Opened", "Session", "Sessions", "same_origin"]
+__all__ = ["COOKIE", "CSRF_HEADER", "Opened", "Session", "Sessions", "same_origin", "source_of"]
 
 COOKIE = "infrafabric_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -136,7 +137,7 @@ class Sessions:
         if now >= min(session.ends, session.idle_ends):
             del self._sessions[digest]
             raise FabricError(Code.AUTH_EXPIRED, "the session is over")
-        if (_address(request), request.headers.get("user-agent", "")) != (session.address, session.agent):
+        if (source_of(request), request.headers.get("user-agent", "")) != (session.address, session.agent):
             # Whoever has the cookie but is not the browser that it was given to: it is of no more use to anybody.
             del self._sessions[digest]
             raise FabricError(Code.AUTH_INVALID, "the session was opened from elsewhere, and is ended")
@@ -167,8 +168,13 @@ def _check_origin(request: HTTPConnection, session: Session) -> None:
             raise FabricError(Code.CSRF, f"{CSRF_HEADER} is missing, or of another session")
 
 
-def _address(request: HTTPConnection) -> str:
-    return request.client.host if request.client is not None else ""
+def source_of(request: HTTPConnection) -> str:
+    """Where a browser is. This machine is one place, by whichever of its addresses: `localhost` stands for two."""
+    host = request.client.host if request.client is not None else ""
+    try:
+        return "loopback" if ipaddress.ip_address(host.partition("%")[0]).is_loopback else host
+    except ValueError:
+        return host
 
 
 def _digest(text: str) -> str:

@@ -23,7 +23,7 @@ from infrafabric.control.api.service import Service
 from infrafabric.control.api.shapes.access import KeyChange, KeyMade, KeyRotated, KeyRow, Keys, NewKey, Rotation
 from infrafabric.control.api.shapes.common import Because
 from infrafabric.control.api.tenancy import administers, own_talent
-from infrafabric.control.records.api_keys import ending, fresh_key, key_json, keys_json, known_key
+from infrafabric.control.records.api_keys import ending, fresh_key, heir_of, key_json, keys_json, known_key
 from infrafabric.control.records.grants import parse_expires
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope, ApiKey
@@ -93,11 +93,11 @@ async def rotate(
         house = service.house
         old = _known(service, caller, key_id)
         change = await _changing(service, caller, old, asked.why, trace)
-        expires = old.expires
+        expires = ""
         if asked.expires is not None:
             check_may(service, caller, old.tenant)
             expires = parse_expires(asked.expires, house.clock())
-        value, text = fresh_key(house.authority.talent(old.talent), old.scopes, expires, old.label, old.id)
+        value, text = heir_of(house, old, expires)
         left = ending(old, house.clock(), asked.overlap_s)
         await change.record(
             change.operator.api_key(value, change.why),

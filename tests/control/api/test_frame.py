@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import anyio
@@ -135,3 +136,28 @@ async def test_a_stream_ends_when_only_its_headers_are_asked_for(served: Served,
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             answer = await client.head("/v1/events", headers=headers)
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_who_hangs_up_in_the_midst_of_its_body_leaves_no_trace(served: Served, port: int) -> None:
+    """Else whoever can connect could fill the disk with tracebacks."""
+    key = await served.key()
+    for path in ("/v1/keys", "/v1/messages"):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{".encode()
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
+        assert (await client.get("/v1/me")).status_code == 200
+    assert list(served.house.home.crash.iterdir()) == []
+
+
+async def test_tracebacks_fill_no_disk(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infrafabric.control.crash.MOST", 3)
+    said = [served.service.keep(RuntimeError("again"), "0" * 32).message for _ in range(5)]
+    assert len(list(served.house.home.crash.iterdir())) == 3
+    assert "3 are there already" in said[-1]

@@ -150,3 +150,9 @@ async def test_one_key_has_an_etag(served: Served) -> None:
     answer = await operator.get(f"/v1/keys/{key}")
     again = await operator.get(f"/v1/keys/{key}", headers={"If-None-Match": answer.headers["etag"]})
     assert (answer.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
+async def test_a_key_that_is_over_is_not_brought_back_by_rotating_it(served: Served) -> None:
+    over = (await served.key(expires="2020-01-01T00:00:00Z")).split("_")[1]
+    answer = await (await served.operator()).post(f"/v1/keys/{over}/rotate", json={"why": "late"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "IF_ERR_USAGE")

@@ -177,3 +177,30 @@ async def test_records_are_changed_by_operators_with_the_scope_and_the_key_alone
     assert (away.status_code, away.json()["code"]) == (403, "IF_ERR_OPERATOR_AWAY")
     assert served.house.authority.get("talent", "if://agent/Mallory") is None
     assert served.house.reading.size == size + 3  # two keys and a talent
+
+
+async def test_the_homes_operators_administer_its_tenants(
+    served: Served, api: httpx.AsyncClient, described: Described
+) -> None:
+    made = await api.post(
+        "/v1/talents", json={"name": "Boss", "kind": "person", "tenant": "north", "roles": ["operator"], **WHY}
+    )
+    assert made.json()["talent"]["tenant"] == "north", made.text
+    target = await api.put("/v1/targets/house@north", json={**ATTIC, "tenant": "north"})
+    assert target.status_code == 201, target.text
+    grant = {"talent": "Boss", "capability": "house.lamps", "target": "house@north", **WHY}
+    assert (await api.put("/v1/grants", json=grant)).json()["grant"]["tenant"] == "north"
+    for path, member in {"talents": "talents", "targets": "targets", "grants": "grants"}.items():
+        own = (await api.get(f"/v1/{path}")).json()[member]
+        assert all(row["tenant"] == "default" for row in own)
+        theirs = (await api.get(f"/v1/{path}?tenant=north")).json()[member]
+        assert [row["tenant"] for row in theirs] == ["north"]
+    boss = described.checking(served.client(await served.key("if://person/Boss")))
+    seen = (await boss.get("/v1/capabilities")).json()["capabilities"]
+    assert {row["capability"].rpartition(".")[2] for row in seen} == {"bell", "chime", "gong", "lamps"}
+    assert (await boss.get("/v1/capabilities/house.lamps/targets")).json()["targets"][0]["name"] == "house@north"
+    plain = await served.talent("Plain")
+    for scopes in (tuple(AccessScope), (AccessScope.READ,)):
+        other = described.checking(served.client(await served.key(plain, scopes)))
+        assert (await other.get("/v1/talents?tenant=north")).json()["talents"] == []
+        assert (await other.get("/v1/talents/Boss")).status_code == 404

@@ -47,7 +47,7 @@ async def governed(served: Kernel, folder: Path, connections: int, seconds: int)
     before = await counted(served)
     found = await wrk(
         served.url.rstrip("/") + "/v1/actions", folder, connections=connections, seconds=seconds, headers=shown,
-        script=_POST % (TARGETS, TARGETS),
+        script=_POST % (TARGETS, TARGETS), pid=served.pid,
     )  # fmt: skip
     after = await counted(served)
     actions, writes = after[0] - before[0], after[1] - before[1]
@@ -119,8 +119,8 @@ async def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with lamp_server(TARGETS) as ports:
-            async with bare() as url:
-                raw = await wrk(url, folder, connections=32, seconds=5, headers={}, script=post)
+            async with bare() as small:
+                raw = await wrk(small.url, folder, connections=32, seconds=5, headers={}, script=post)
             async with kernel(folder / "home", ports) as served:
                 await governed(served, folder, 32, 3)
                 one = await governed(served, folder, 1, SECONDS)

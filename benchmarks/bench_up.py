@@ -25,7 +25,7 @@ from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.words.access import AccessScope, ApiKey
 from infrafabric.kernel.words.names import new_trace_id
 
-__all__ = ["Kernel", "bare", "kernel", "wrk"]
+__all__ = ["Bare", "Kernel", "bare", "cpu_s", "kernel", "rss_mb", "wrk"]
 
 _UNLIMITED = "[serve]\nrequests_rps = 1000000\nrequests_burst = 1000000\nstreams_each = 5000\nconnections = 8000\n"
 
@@ -39,6 +39,12 @@ class Kernel:
     @property
     def port(self) -> int:
         return int(self.url.rstrip("/").rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    url: str
+    pid: int
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +70,7 @@ async def kernel(root: Path, ports: list[int]) -> AsyncIterator[Kernel]:
 
 
 @contextlib.asynccontextmanager
-async def bare() -> AsyncIterator[str]:
+async def bare() -> AsyncIterator[Bare]:
     """Address of one Starlette route that answers a small JSON, on the same server as the kernel's."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
         port = bound.getsockname()[1]
@@ -76,10 +82,23 @@ async def bare() -> AsyncIterator[str]:
                 writer.close()
                 break
             await asyncio.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/"
+        yield Bare(f"http://127.0.0.1:{port}/", process.pid)
     finally:
         process.terminate()
         await process.wait()
+
+
+def rss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    raise RuntimeError(f"process {pid} says nothing of its memory")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of a process so far, its actions included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 _DONE = """
@@ -93,24 +112,28 @@ end
 
 
 async def wrk(
-    url: str, folder: Path, *, connections: int, seconds: int, headers: dict[str, str], script: str = ""
+    url: str, folder: Path, *, connections: int, seconds: int, headers: dict[str, str], script: str = "", pid: int = 0
 ) -> dict[str, Any]:
-    """Load `url` by wrk with one thread; requests a second and milliseconds. `script` is Lua before `done`."""
+    """Load `url` by wrk with one thread; requests a second and milliseconds. `script` is Lua before `done`. Of the
+    process `pid` also the CPU time that a request costs it, which says more where others use the machine."""
     if shutil.which("wrk") is None:
         raise RuntimeError("wrk is not installed: apt-get install wrk")
     lua = folder / "load.lua"
     lua.write_text(script + _DONE)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(lua)]
     command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    before = cpu_s(pid) if pid else 0.0
     process = await asyncio.create_subprocess_exec(*command, url, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
     match = re.search(rb"RESULT (\{.*\})", said)
     if match is None:
         raise RuntimeError(said.decode())
     found = json.loads(match[1])
+    cpu = {"cpu_us": round((cpu_s(pid) - before) / max(1, found["requests"]) * 1e6)} if pid else {}
     return {
         "per_second": round(found["requests"] / found["us"] * 1e6, 1),
         **{f"{name}_ms": round(found[f"{name}_us"] / 1e3, 2) for name in ("p50", "p95", "p99")},
+        **cpu,
         "refused": found["bad"],
         "broken": found["broken"],
     }

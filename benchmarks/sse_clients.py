@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import resource
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 import httpx
 import uvloop
 from bench_house import lamp_server
-from bench_up import Kernel, kernel
+from bench_up import Kernel, cpu_s, kernel, rss_mb
 
 CLIENTS = 1_000
 _AT = b'"at":"'
@@ -102,19 +101,6 @@ async def follow(served: Kernel, query: str, actions: int, pause_s: float) -> di
         "kernel_cpu_us_a_delivery": round(used / len(delays) * 1e6, 1),
         "kernel_mb": memory,
     }
-
-
-def rss_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    raise RuntimeError(f"process {pid} says nothing of its memory")
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process so far, its actions included."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure() -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from infrafabric.kernel.clock import moment
@@ -15,8 +16,9 @@ from infrafabric.registry.trust_expiry import expiry_warning
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["Part", "PartState", "look", "ready", "targets_of"]
+__all__ = ["Part", "PartState", "Readiness", "look", "ready", "targets_of"]
 
+HOLDS_S = 1.0
 NEAR = 4
 """Room below so many times the log's reserve is told before it is gone."""
 
@@ -38,6 +40,22 @@ class Part:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+class Readiness:
+    """The parts, looked at at most once a second: anybody may ask whether a kernel is ready."""
+
+    def __init__(self, house: House, now: Callable[[], float] = monotonic) -> None:
+        self._house = house
+        self._now = now
+        self._looked = -HOLDS_S
+        self._parts: tuple[Part, ...] = ()
+
+    def parts(self) -> tuple[Part, ...]:
+        now = self._now()
+        if now - self._looked >= HOLDS_S:
+            self._parts, self._looked = tuple(look(self._house)), now
+        return self._parts
 
 
 def ready(parts: Sequence[Part]) -> bool:

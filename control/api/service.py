@@ -22,6 +22,7 @@ from infrafabric.control.api.streams.places import Places
 from infrafabric.control.crash import keep_crash
 from infrafabric.control.feed import Feed
 from infrafabric.control.mcp.http import McpDoor
+from infrafabric.control.readiness import Readiness
 from infrafabric.control.telemetry.metrics import Metrics
 from infrafabric.control.telemetry.requests import Answered
 from infrafabric.control.telemetry.tracing import Tracing
@@ -49,6 +50,7 @@ class Service:
     """Its streams have no end of their own: see `end_streams`."""
     leaves: Leaves = field(init=False)
     places: Places = field(init=False)
+    readiness: Readiness = field(init=False)
     pace: Pace = field(default_factory=Pace)
     metrics: Metrics = field(init=False)
     tracing: Tracing | None = field(init=False)
@@ -60,6 +62,7 @@ class Service:
         feed = self.feed = Feed(self.house.log)
         self.leaves = Leaves(self.house, lambda: feed.changes, self.sessions.holds)
         self.places = Places(self.house.settings.serve.streams_each)
+        self.readiness = Readiness(self.house)
         self.metrics = Metrics(self.house, self.version, lambda: feed.followers)
         feed.observe(self.metrics.entries)
         self.tracing = Tracing.of(self.house, feed, self.version)

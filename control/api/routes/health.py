@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from infrafabric.control.api.dependencies import TheService, service_of
 from infrafabric.control.api.principal import Principal
-from infrafabric.control.readiness import Part, PartState, look, ready, targets_of
+from infrafabric.control.readiness import Part, PartState, ready, targets_of
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope
 
@@ -28,7 +28,7 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "Actions cannot be done now."}})
 async def readyz(request: Request, service: TheService) -> Response:
     """Whether actions can be done. With credentials that may read or measure: part by part, with their targets."""
-    parts = look(service.house)
+    parts = list(service.readiness.parts())
     if service.feed.faults:
         parts.append(Part("metrics", PartState.IMPAIRED, "an observer failed, and is handed no more entries"))
     fit = ready(parts)

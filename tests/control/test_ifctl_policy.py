@@ -29,7 +29,7 @@ def test_the_pages_examples_hold(bare_home: Ifctl, tmp_path: Path) -> None:
     checked = bare_home.ok("policy", "check")
     assert checked["valid"] and checked["differs"] == {"studio.cedar": "added"}
     tested = bare_home.ok("policy", "test", str(tmp_path / "cases.yaml"))
-    assert (tested["missed"], len(tested["cases"])) == (0, 5)
+    assert (tested["missed"], len(tested["cases"])) == (0, 6)
     missing = bare_home("policy", "test", str(tmp_path / "cases.yaml"), "--in-force")
     assert missing.exit_code == 1
     assert "MISS  no titles while on air" in missing.stdout

@@ -52,7 +52,7 @@ class Code(StrEnum):
     TARGET_MISMATCH = _code("TARGET_MISMATCH", 422, "The target belongs to another product than the capability.", "Name a target of the capability's own product.")
     TARGET_SETTINGS = _code("TARGET_SETTINGS", 422, "The target lacks a setting or secret that the manifest requires, or holds one it does not know.", "`ifctl target set TARGET NAME=VALUE --why \"…\"`.")
     TALENT_UNKNOWN = _code("TALENT_UNKNOWN", 404, "No talent of that name exists.", "`ifctl talent list` shows them; `ifctl talent add` makes one.")
-    ACTION_UNKNOWN = _code("ACTION_UNKNOWN", 404, "No action of that id is in the log.", "`ifctl witness query` lists actions.")
+    ACTION_UNKNOWN = _code("ACTION_UNKNOWN", 404, "No action of that id is in the log.", "`ifctl action list` shows them.")
     ENTRY_UNKNOWN = _code("ENTRY_UNKNOWN", 404, "The log has no entry at that index.", "`ifctl witness checkpoint` shows the log's size.")
     EXISTS = _code("EXISTS", 409, "Something of that name exists already.", "Choose another name, or change the one that exists.")
     NAME_INVALID = _code("NAME_INVALID", 400, "The name is not of the form its kind requires.", "Use the form that the message gives.", exit_code=2)

@@ -1,7 +1,7 @@
 // Whoever is looking: the session, and the passkeys by which answers are signed.
 
 import { call, get, post } from "./api.js";
-import { badge, busy, button, code, facts, fresh, h, replace, visible } from "./dom.js";
+import { add, badge, busy, button, code, facts, fresh, h, replace, visible } from "./dom.js";
 import { enrol } from "./passkey.js";
 import { load, own } from "./session.js";
 import { short } from "./words.js";
@@ -11,7 +11,8 @@ export const TITLE = "You";
 export async function render(place) {
   const me = await load();
   const list = h("div", {});
-  place.append(
+  add(
+    place,
     h("h1", {}, TITLE),
     h(
       "section",

@@ -1,7 +1,7 @@
 // One action: what was asked, what became of it, and the receipt, verified in this browser.
 
 import { get, post, text } from "./api.js";
-import { button, code, facts, failure, fresh, h, note, replace, said, visible } from "./dom.js";
+import { add, button, code, facts, failure, fresh, h, note, replace, said, visible } from "./dom.js";
 import { planView } from "./plan.js";
 import { verified } from "./log.js";
 import { short, state, verdict, when } from "./words.js";
@@ -12,7 +12,8 @@ const REVERSIBLE = new Set(["converged", "done"]);
 export async function render(place, [id]) {
   const shape = await get(`/actions/${encodeURIComponent(id)}`);
   const changed = h("div", { "aria-live": "polite" });
-  place.append(
+  add(
+    place,
     h("p", { class: "crumbs" }, h("a", { href: "#/timeline" }, "Timeline")),
     h("h1", {}, `${short(shape.capability)} on ${visible(shape.target, 80)}`),
     h("p", { class: "lead" }, `${shape.purpose} by ${short(shape.talent)} `, state(shape.outcome ?? shape.state, shape.error?.code ?? ""), " ", shape.decision && verdict(shape.decision.verdict)),
@@ -21,9 +22,9 @@ export async function render(place, [id]) {
     h("section", { class: "card", "aria-label": "Plan" }, h("h2", {}, "Plan"), planView(shape.plan, shape.requests, shape.counts)),
     changed,
   );
-  if (shape.outcome === "waiting") place.append(h("p", {}, h("a", { class: "button", href: `#/waiting/${shape.action}` }, "It waits for people")));
+  if (shape.outcome === "waiting") add(place, h("p", {}, h("a", { class: "button", href: `#/waiting/${shape.action}` }, "It waits for people")));
   else await addReceipt(place, shape.action);
-  if (REVERSIBLE.has(shape.outcome) && shape.purpose !== "undo") place.append(undoing(shape.action, changed));
+  if (REVERSIBLE.has(shape.outcome) && shape.purpose !== "undo") add(place, undoing(shape.action, changed));
 }
 
 /** What an apply that has just ended shows. A waiting one says so. */
@@ -43,7 +44,7 @@ export async function result(report) {
 
 async function addReceipt(place, action) {
   const made = h("div", { class: "receipt" });
-  place.append(made);
+  add(place, made);
   try {
     const receipt = await text(`/actions/${encodeURIComponent(action)}/receipt`);
     replace(made, await verified(receipt), h("div", { class: "row" }, button("Save the receipt", () => save(receipt, action))));

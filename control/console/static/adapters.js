@@ -1,7 +1,7 @@
 // What is installed, and whom this home trusts.
 
 import { get, rows } from "./api.js";
-import { badge, code, facts, h, table, visible } from "./dom.js";
+import { add, badge, code, facts, h, table, visible } from "./dom.js";
 import { plural, short, when } from "./words.js";
 
 export const TITLE = "Adapters and trust";
@@ -9,7 +9,8 @@ export const NAV = "Adapters";
 
 export async function render(place) {
   const [adapters, trust] = await Promise.all([rows("/adapters", "capabilities"), get("/trust")]);
-  place.append(
+  add(
+    place,
     h("h1", {}, TITLE),
     h("section", { "aria-labelledby": "installed" }, h("h2", { id: "installed" }, "Installed"), installed(adapters)),
     h("section", { "aria-labelledby": "trusted" }, h("h2", { id: "trusted" }, "Trust set"), trustSet(trust)),

@@ -1,7 +1,7 @@
 // What can be done: a form from each capability's JSON Schema; first the plan, one look, then the apply.
 
 import { get, post, rows } from "./api.js";
-import { badge, busy, code, facts, fresh, h, note, replace, said, visible } from "./dom.js";
+import { add, badge, busy, code, facts, fresh, h, note, replace, said, visible } from "./dom.js";
 import { planView } from "./plan.js";
 import { result } from "./action.js";
 import { formOf } from "./schema-form.js";
@@ -15,7 +15,8 @@ export async function render(place, [name]) {
 
 async function list(place) {
   const found = await rows("/capabilities", "capabilities");
-  place.append(
+  add(
+    place,
     h("h1", {}, TITLE),
     found.length
       ? h("div", { class: "cards" }, found.map(card))
@@ -63,7 +64,8 @@ async function one(place, name) {
     });
   });
   asked.addEventListener("input", () => outcome.querySelector(".review")?.remove());
-  place.append(
+  add(
+    place,
     h("p", { class: "crumbs" }, h("a", { href: "#/capabilities" }, TITLE)),
     h("h1", {}, short(manifest.id)),
     h("p", { class: "lead" }, said(manifest.summary, 300)),

@@ -18,13 +18,18 @@ export function svg(tag, given = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), given, children);
 }
 
+/** Append what is there of `children`; what does not apply (null, undefined, false) is left out. */
+export function add(parent, ...children) {
+  parent.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
+}
+
 function filled(element, given, children) {
   for (const [name, value] of Object.entries(given)) {
     if (value === false || value === null || value === undefined) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
+  add(element, children);
   return element;
 }
 

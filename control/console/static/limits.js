@@ -1,7 +1,7 @@
 // Budgets, breakers and stops: what holds actions back, and how near it is.
 
 import { get, rows } from "./api.js";
-import { badge, facts, h, svg, table, visible } from "./dom.js";
+import { add, badge, facts, h, svg, table, visible } from "./dom.js";
 import { listen } from "./events.js";
 import { short, when } from "./words.js";
 
@@ -12,7 +12,7 @@ const STIRRING = new Set(["action.closed", "action.decided", "budget.changed", "
 
 export async function render(place) {
   const body = h("div", {});
-  place.append(h("h1", {}, TITLE), body);
+  add(place, h("h1", {}, TITLE), body);
   const refresh = async () => {
     const [budgets, breakers, stops] = await Promise.all([get("/budgets"), rows("/breakers", "breakers"), rows("/stops", "stops")]);
     body.replaceChildren(

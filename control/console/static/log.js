@@ -1,7 +1,7 @@
 // The log: its checkpoint, single entries, and receipts, verified in this browser and nowhere else.
 
 import { get } from "./api.js";
-import { badge, busy, code, facts, failure, fresh, h, note, replace, visible } from "./dom.js";
+import { add, badge, busy, code, facts, failure, fresh, h, note, replace, visible } from "./dom.js";
 import { verifyReceipt } from "./receipt.js";
 import { state, when } from "./words.js";
 import { summary } from "./timeline.js";
@@ -12,7 +12,8 @@ export async function render(place, [index]) {
   if (index !== undefined) return entry(place, index);
   const [{ checkpoint }, { vkey }] = await Promise.all([get("/log/checkpoint"), get("/log/vkey")]);
   const [origin, size, root] = checkpoint.split("\n");
-  place.append(
+  add(
+    place,
     h("h1", {}, TITLE),
     h(
       "section",
@@ -43,7 +44,8 @@ function look(size) {
 async function entry(place, index) {
   const found = await get(`/log/entries/${encodeURIComponent(index)}`);
   const { leaf } = found;
-  place.append(
+  add(
+    place,
     h("p", { class: "crumbs" }, h("a", { href: "#/log" }, TITLE)),
     h("h1", {}, `Entry ${visible(String(found.index), 20)}`),
     h("p", { class: "lead" }, code(leaf.kind), " ", found.body ? summary(leaf.kind, found.body) : "its body was erased"),

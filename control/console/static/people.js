@@ -1,7 +1,7 @@
 // Talents and what they were granted.
 
 import { rows } from "./api.js";
-import { badge, code, facts, h, visible } from "./dom.js";
+import { add, badge, code, facts, h, visible } from "./dom.js";
 import { short, when } from "./words.js";
 
 export const TITLE = "Talents and grants";
@@ -9,7 +9,7 @@ export const NAV = "Talents";
 
 export async function render(place) {
   const talents = await rows("/talents", "talents");
-  place.append(h("h1", {}, TITLE), h("div", { class: "cards" }, talents.map(card)));
+  add(place, h("h1", {}, TITLE), h("div", { class: "cards" }, talents.map(card)));
 }
 
 function card(talent) {
@@ -33,7 +33,9 @@ const grant = (one) =>
     "li",
     {},
     h("a", { href: `#/capabilities/${encodeURIComponent(short(one.capability))}` }, short(one.capability)),
-    ` on ${visible(one.target, 80)} `,
+    " on ",
+    h("span", { class: "whole" }, visible(one.target, 80)),
+    " ",
     (one.scopes ?? []).map((scope) => badge(scope)),
     one.expires && [" until ", when(one.expires)],
     one.ended && badge("ended", "bad"),

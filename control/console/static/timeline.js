@@ -1,7 +1,7 @@
 // What is happening: the log's entries as they come, newest first, and what came before.
 
 import { get } from "./api.js";
-import { h, replace, visible } from "./dom.js";
+import { add, h, replace, visible } from "./dom.js";
 import { listen } from "./events.js";
 import { plural, short, state, verdict, when } from "./words.js";
 
@@ -19,11 +19,11 @@ export async function render(place) {
   );
   const live = h("p", { class: "live off", role: "status" }, "connecting…");
   const rows = h("ol", { class: "stream", "aria-label": "Entries, newest first" });
-  place.append(h("div", { class: "row apart" }, h("h1", {}, TITLE), live), filters, rows);
+  add(place, h("div", { class: "row apart" }, h("h1", {}, TITLE), live), filters, rows);
 
   const seen = new Set();
   const fits = (row) => Object.entries(inputs).every(([name, input]) => row.dataset[name].includes(input.value.trim().toLowerCase()));
-  const add = (entry, end) => {
+  const put = (entry, end) => {
     if (seen.has(entry.index)) return;
     seen.add(entry.index);
     const row = line(entry);
@@ -39,13 +39,13 @@ export async function render(place) {
   filters.addEventListener("input", () => {
     for (const row of rows.children) row.hidden = !fits(row);
   });
-  const end = listen((entry) => add(entry, false), (open) => {
+  const end = listen((entry) => put(entry, false), (open) => {
     live.className = `live ${open ? "on" : "off"}`;
     live.textContent = open ? "live" : "not connected; trying again";
   });
   try {
     const past = await get("/log/entries?limit=60");
-    for (const entry of past.entries) add(entry, true);
+    for (const entry of past.entries) put(entry, true);
   } catch (error) {
     end();
     throw error;

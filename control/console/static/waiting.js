@@ -1,7 +1,7 @@
 // What waits for people: read it, then agree or refuse, signed by a passkey after one more look.
 
 import { get } from "./api.js";
-import { badge, busy, code, facts, failure, fresh, h, note, replace, said, visible } from "./dom.js";
+import { add, badge, busy, code, facts, failure, fresh, h, note, replace, said, visible } from "./dom.js";
 import { listen } from "./events.js";
 import { answer } from "./passkey.js";
 import { planView } from "./plan.js";
@@ -18,7 +18,7 @@ export async function render(place, [action]) {
 
 async function list(place) {
   const body = h("div", { class: "cards" });
-  place.append(h("h1", {}, TITLE), body);
+  add(place, h("h1", {}, TITLE), body);
   const refresh = async () => {
     const found = await get("/approvals");
     const questions = found.questions ?? [];
@@ -69,7 +69,8 @@ async function one(place, action) {
     replace(outcome, ended(report, agreed));
     outcome.scrollIntoView({ block: "nearest" });
   }
-  place.append(
+  add(
+    place,
     h("p", { class: "crumbs" }, h("a", { href: "#/waiting" }, TITLE)),
     h("h1", {}, `May ${short(question.talent)} do this?`),
     h("p", { class: "lead" }, `${question.undoes ? "Undo by " : ""}${short(question.capability)} on ${visible(question.target, 80)} `, verdict(question.verdict)),

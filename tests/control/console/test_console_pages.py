@@ -44,6 +44,8 @@ async def test_axe_finds_nothing(served: Served, look: str) -> None:
             else:
                 await console.show(view)
             found += [(view, one) for one in await page.locator(".view > .note.bad").all_inner_texts()]
+            text = await page.locator("main").inner_text()
+            found += [(view, word) for word in ("undefined", "[object", "NaN", "Invalid Date") if word in text]
             results = await Axe().run(page)
             found += [(view, one["id"], one["nodes"][0]["target"]) for one in results.response["violations"]]
             wide = await page.evaluate("document.documentElement.scrollWidth")

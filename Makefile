@@ -11,6 +11,9 @@ INPUTS := pyproject.toml constraints.txt hatch_build.py $(GUEST)
 demo: .venv/.installed
 	@$(BIN)/ifctl demo
 
+run: .venv/.installed
+	@$(BIN)/ifctl up
+
 test: .venv/.installed-dev
 	$(BIN)/pytest
 
@@ -40,4 +43,4 @@ dist: .venv/.installed-dev
 	$(BIN)/pip install -q -e '.[dev]'
 	@touch .venv/.installed $@
 
-.PHONY: demo test check bench dist
+.PHONY: demo run test check bench dist

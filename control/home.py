@@ -5,6 +5,7 @@
       infrafabric.toml    settings (docs/settings.md)
       health.json         how targets were last found; may be deleted
       lock                taken by the one kernel that has the home open
+      kernel.sock         while a kernel serves the home: the way to it for other ifctl commands
       keys/               private keys, a file each
       vault/              secrets, one age-format file
       trust/              the trust sets, a file a version; the log says which one holds

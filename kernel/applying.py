@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from infrafabric.kernel.ahead import Look
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.clock import moment
 from infrafabric.kernel.errors import Code, FabricError
@@ -42,6 +43,8 @@ class Applied:
         """By change id, where writes stand that were tried more than once."""
         self.run: GuestRun | None = None
         """The guest's apply, where it has one; as far as it came where it ended early."""
+        self.look: Look | None = None
+        """The first look after the last write, where it is under way already."""
 
     @property
     def wrote(self) -> bool:
@@ -212,17 +215,33 @@ class _Performer:
             retry=repeats.envelope(),
             first_at=repeats.first_at,
         )
-        await journey.parts.log.append(journey.entry(Kind.EFFECT_INTENDED, intended))
-        # Until an answer is on record nobody knows, whatever happens to this process or to the log.
-        before = applied.results.get(change.id)
-        applied.results[change.id] = "unknown"
-        journey.passes(Station.INTENDED)
-        sent = await self._send(call, change, repeats.attempt)
+        last = change is self._planned.plan.changes[-1] and not journey.parts.chassis.orders(journey.program)
+        event = journey.capability.manifest.kind is CapabilityKind.EVENT
+        begun = last and not event and repeats.attempt == 1 and journey.parts.chassis.at_ease
+        look = Look(journey) if begun else None
+        try:
+            await journey.record(journey.entry(Kind.EFFECT_INTENDED, intended))
+            # Until an answer is on record nobody knows, whatever happens to this process or to the log.
+            before = applied.results.get(change.id)
+            applied.results[change.id] = "unknown"
+            journey.passes(Station.INTENDED)
+            sent = await self._send(call, change, repeats.attempt)
+            if look is not None and sent.error is None:
+                look.begin()
+                applied.look = look
+        finally:
+            if look is not None and applied.look is None:
+                look.drop()
         spent = journey.parts.monotonic() - began
         wait = repeats.wait(sent.error, later=sent.later, spent_s=spent, chance=random.random())  # noqa: S311
         retry = repeats.envelope(wait, journey.parts.now())
         observed = sent.observed.model_copy(update={"retry": retry})
-        await journey.parts.log.append(journey.entry(Kind.EFFECT_OBSERVED, observed))
+        entry = journey.entry(Kind.EFFECT_OBSERVED, observed)
+        if journey.unwatched and sent.error is None and (applied.look is not None or (last and event)):
+            # What follows is the ending, or soon known not to be: see `verify_state`.
+            journey.hold(lambda: applied.results.update({change.id: "unknown"}), entry)
+        else:
+            await journey.record(entry)
         applied.results[change.id] = told_by(before, observed.result)
         if retry is not None:
             applied.retries[change.id] = retry

@@ -195,13 +195,15 @@ async def _append_asking(journey: Journey, reserved: Spending | None, pending: P
 
 async def _append_reserving(journey: Journey, reserved: Spending | None, *entries: Entry) -> None:
     """Append; what could not be recorded as reserved is free again."""
-    try:
-        await journey.parts.log.append(*entries)
-    except FabricError:
+
+    def lost() -> None:
         if reserved is not None:
             journey.parts.budgets.settle(journey.action, Spending())
             journey.reserved = None
-        raise
+
+    journey.hold(lost, *entries)
+    if reserved is None or not journey.unwatched or journey.parts.chassis.orders(journey.program):
+        await journey.record()
 
 
 def ask_guard(journey: Journey, planned: Planned | e.ActionPlanned) -> Decision:
@@ -235,6 +237,7 @@ async def still_so(journey: Journey, planned: Planned, decided: Decided, undoes:
         raise FabricError(Code.PLAN_STALE, f"{journey.target.name} has another address than when it was planned for")
     if parts.monotonic() - planned.at <= parts.limits.plan_fresh_s:
         return
+    await journey.flush()
     again = await (plan(journey, planned.seed) if undoes is None else plan_undo(journey, undoes))
     decision = ask_guard(journey, again)
     if decision.verdict is Verdict.DENY:

@@ -125,7 +125,7 @@ async def _end(journey: Journey, body: e.ActionClosed) -> None:
 
 
 async def _append_end(journey: Journey, body: e.ActionClosed) -> None:
-    await journey.parts.log.append(journey.entry(Kind.ACTION_CLOSED, body))
+    await journey.record(journey.entry(Kind.ACTION_CLOSED, body))
     journey.parts.budgets.settle(journey.action, body.spent or Spending())
 
 

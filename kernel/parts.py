@@ -197,6 +197,8 @@ class Journey:
     """Whether the last look at what settles ended in an error: that the next one fails too is no news of the target."""
     ended: bool = False
     """Whether an ending was handed to the log; there is only one."""
+    _held: list[tuple[Entry, ...]] = field(default_factory=list)
+    _lost: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def common(self) -> dict[str, Any]:
@@ -210,6 +212,44 @@ class Journey:
 
     def entry(self, kind: Kind, body: Body) -> Entry:
         return Entry(kind, body, action=self.action, actor=self.talent.id)
+
+    @property
+    def unwatched(self) -> bool:
+        """Whether nobody stands at the stations, so that entries may pass more than one of them together."""
+        return self.watcher is None and not self.parts.stations
+
+    def hold(self, lost: Callable[[], None], *entries: Entry) -> None:
+        """Let entries go into the log with those that are next, in one transaction. Nothing that leaves the process may
+        follow before `record` or `flush`. `lost` is called where the log does not take them."""
+        self._held.append(entries)
+        self._lost.append(lost)
+
+    async def record(self, *entries: Entry) -> None:
+        """Append entries, after those held back and together with them; apart from them where that fails, so that the
+        one does not keep out the other. Raises what the log raises."""
+        if self._held:
+            held, lost = [entry for group in self._held for entry in group], self._lost
+            self._held, self._lost = [], []
+            log = self.parts.log
+            try:
+                await log.append(*held, *entries)
+                return
+            except FabricError as refused:
+                try:
+                    if not entries:
+                        raise refused
+                    await log.append(*held)
+                except FabricError:
+                    for tell in lost:
+                        tell()
+                    raise
+        if entries:
+            await self.parts.log.append(*entries)
+
+    async def flush(self) -> None:
+        """Append what is held back. Raises what the log raises."""
+        if self._held:
+            await to_the_end(self.record())
 
     def effect(self, name: object) -> Effect:
         """The manifest's effect of that name. Raises IF_ERR_EFFECT_UNKNOWN."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,17 +52,22 @@ class Planned:
     at: float
 
 
-async def plan(journey: Journey, seed: int | None = None) -> Planned:
+Before = Callable[[], Awaitable[object]]
+
+
+async def plan(journey: Journey, seed: int | None = None, before: Before | None = None) -> Planned:
     """Run the guest's `plan` and check its answer.
 
-    Raises the driver's, the sandbox's and the adapter's errors, and those of `check_plan`.
+    The guest may start ahead of what `before` waits for; the world is not looked at, and nothing is answered, until
+    that is over. Raises the driver's, the sandbox's and the adapter's errors, those of `check_plan` and of `before`.
     """
     parts = journey.parts
-    address = await journey.driver.address(journey.capability.manifest, journey.target)
-    started = parts.monotonic()
     seed = secrets.randbits(48) if seed is None else seed
     argument = {"intent": dict(journey.ask.intent)}
-    reader = Reader(journey)
+    beginning = _Beginning(journey, before)
+    if before is None:
+        await beginning()
+    reader = Reader(journey, beginning)
     parts.registry.recheck(journey.capability)  # with nothing awaited between: what was unloaded is not loaded again
     run = await parts.chassis.run(journey.program, "plan", argument, seed=seed, perform=reader.answer)
     try:
@@ -71,6 +76,7 @@ async def plan(journey: Journey, seed: int | None = None) -> Planned:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise FabricError(Code.ADAPTER_PROTOCOL, f"the plan's {where or 'shape'}: {first['msg']}") from None
+    address, started = await beginning()
     requests = check_plan(journey, made)
     return Planned(
         plan=made,
@@ -84,11 +90,30 @@ async def plan(journey: Journey, seed: int | None = None) -> Planned:
     )
 
 
-class Reader:
-    """Answers a guest's reads; in a plan there is nothing else that it may ask for."""
+class _Beginning:
+    """From when on a plan looks at the world, and where."""
 
-    def __init__(self, journey: Journey) -> None:
+    def __init__(self, journey: Journey, before: Before | None) -> None:
+        self._journey, self._before = journey, before
+        self._known: tuple[Mapping[str, Any], float] | None = None
+
+    async def __call__(self) -> tuple[Mapping[str, Any], float]:
+        """The target's address, and when it was found (monotonic seconds). Raises what `before` and the driver do."""
+        if self._known is None:
+            if self._before is not None:
+                await self._before()
+            journey = self._journey
+            address = await journey.driver.address(journey.capability.manifest, journey.target)
+            self._known = address, journey.parts.monotonic()
+        return self._known
+
+
+class Reader:
+    """Answers a guest's reads, the first one after `before`; in a plan there is nothing else that it may ask for."""
+
+    def __init__(self, journey: Journey, before: Before | None = None) -> None:
         self._journey = journey
+        self._before = before
         self._reads = 0
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +137,8 @@ class Reader:
         if self._reads > most:
             raise FabricError(Code.SANDBOX_REQUESTS, f"more than {most} reads in one run")
         refuse_secrets(journey, args, f"a read of {name}")
+        if self._before is not None:
+            await self._before()
         call = journey.call(str(name), args)
         answer = await journey.perform(call)
         if answer.ok:

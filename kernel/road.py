@@ -3,7 +3,9 @@
     intent ─► admit ─► resolve ─► plan ─► decide ─►(approve)─► apply ─► verify ─► receipt
 
 `travel` and `_onward` are the road from top to bottom; each step stands in its own module. Every entry that it appends
-is durable before the next step begins, so the log always says how far an action came. An action that has to wait for
+is durable before the world is touched again, so the log always says how far an action came. Entries between which
+nothing leaves the process, and nobody stands at a station, share a transaction: a plan that needs nobody goes on record
+with the first write's intention, and the last write's answer with the ending. An action that has to wait for
 people leaves the road as `waiting`; `take_up` brings it back where enough of them agreed.
 """
 
@@ -127,6 +129,8 @@ async def _onward(
             verified = Verified(Outcome.DRY_RUN if ask.purpose == "dry_run" else outcome, run=planned.run)
             return await close(journey, planned, decided, applied, verified)
 
+        if journey.capability.manifest.signals is not None:  # to listen may take its time
+            await journey.flush()
         async with hearing(journey, planned) as signals:
             await still_so(journey, planned, decided, undoes)
             await apply(journey, planned, applied, signals)
@@ -177,15 +181,27 @@ async def _recorded(journey: Journey, applied: Applied, way: Coroutine[Any, Any,
         try:
             return await way
         except FabricError as error:
-            return await refuse(journey, parts.masked(error), applied)
+            return await _refused(journey, parts.masked(error), applied)
         except asyncio.CancelledError:
             journey.halt.stop()
             interrupted = FabricError(Code.INTERRUPTED, f"{action} was cancelled")
-            await to_the_end(refuse(journey, interrupted, applied))
+            await to_the_end(_refused(journey, interrupted, applied))
             raise
         except Exception as fault:
             text = parts.redactor.redact(f"{type(fault).__name__}: {fault}")[:300]
-            return await refuse(journey, FabricError(Code.INTERNAL, text), applied)
+            return await _refused(journey, FabricError(Code.INTERNAL, text), applied)
+        finally:
+            if applied.look is not None:
+                applied.look.drop()
+
+
+async def _refused(journey: Journey, error: FabricError, applied: Applied) -> Report:
+    """Record the end of an action: for `error`, unless the log does not take what the action had to say before."""
+    try:
+        await journey.flush()
+    except FabricError as lost:
+        error = lost
+    return await refuse(journey, error, applied)
 
 
 _COUNTED = frozenset({Code.RATE_LIMITED, Code.BUSY})

@@ -1,7 +1,8 @@
 """The stations that every action passes, in order, and the one place that announces them.
 
 A station is passed when what it stands for is durable in the log (or, for SENT, when the driver has returned and
-nothing of it is recorded yet). `--trace` prints them, extensions may refuse at them, and the crash tests kill the
+nothing of it is recorded yet). Where neither an extension nor the asker stands at them, entries of several share a
+transaction; see road.py. `--trace` prints them, extensions may refuse at them, and the crash tests kill the
 kernel at each: the list of kill points is this enumeration and cannot fall behind the road.
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from infrafabric.kernel.ahead import Look
 from infrafabric.kernel.applying import Applied, halted_by
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
@@ -37,7 +38,7 @@ async def verify(journey: Journey, planned: Planned, applied: Applied, signals: 
         return verify_event(planned.plan, applied, undoing=journey.ask.purpose == "undo")
     settle = max((journey.effect(planned_effect(planned, change)).settle_s for change in applied.results), default=0.0)
     unknown = "unknown" in applied.results.values()
-    return await verify_state(journey, planned.plan, settle, applied.error, unknown, signals)
+    return await verify_state(journey, planned.plan, settle, applied.error, unknown, signals, applied.look)
 
 
 def planned_effect(planned: Planned, change_id: str) -> str:
@@ -74,12 +75,14 @@ async def verify_state(
     error: FabricError | None,
     unknown: bool,
     signals: Signals | None = None,
+    look: Look | None = None,
 ) -> Verified:
     """Plan again until the plan no longer holds `made`'s changes or `settle_s` is over: at growing intervals, or when
     the target tells of a change. After a look that ended in an error the next is a second off, then two, then four: a
     target that is restarting is left to it, and its breaker counts the first of them only.
 
-    For an undo the intent is the one that is taken back, so its changes must be wanted again instead.
+    For an undo the intent is the one that is taken back, so its changes must be wanted again instead. `look` is the
+    first look, where that is under way.
     """
     limits = journey.parts.limits
     deadline = journey.parts.monotonic() + settle_s
@@ -89,7 +92,9 @@ async def verify_state(
     for run in range(1, limits.read_runs + 1):
         seen: Planned | FabricError
         try:
-            seen = await plan(journey)
+            if look is not None and not await look.over(HELD_S):
+                await journey.flush()
+            seen = await (plan(journey) if look is None else look.seen())
         except FabricError as unseen:
             seen, journey.unseen = unseen, True
         else:
@@ -99,6 +104,8 @@ async def verify_state(
                 # What was asked for is so, whatever a write along the way answered.
                 outcome = Outcome.UNDONE if undoing else Outcome.CONVERGED
                 return Verified(outcome, None, None, seen.run, seen.plan.observed)
+        look = None
+        await journey.flush()
         halted = halted_by(journey)
         if halted is not None or journey.parts.monotonic() >= deadline or run == limits.read_runs:
             break
@@ -118,6 +125,8 @@ async def verify_state(
     return Verified(Outcome.FAILED, error, left, seen.run, seen.plan.observed)
 
 
+HELD_S = 0.02
+"""What a write was answered with waits that long for the look after it, to go on record together with the ending."""
 _UNSEEN_S = 1.0
 """From a look that ended in an error to the next one; doubled as long as they do."""
 

@@ -200,6 +200,11 @@ class Chassis:
         finally:
             self._pool.release(seat)
 
+    @property
+    def at_ease(self) -> bool:
+        """Whether a guest may be started before it is certain that it is needed: it takes nobody's place."""
+        return self._pool.at_ease
+
     def orders(self, program: Program) -> bool:
         """Whether a loaded program has an `apply` of its own; else the changes are performed in order without it."""
         return self._loaded[program.adapter].orders

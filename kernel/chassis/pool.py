@@ -101,6 +101,11 @@ class Pool:
         waiting = sum(not turn.done() for _, _, _, turn in self._queue)
         return Load(len(self._workers), len(self._spares), len(self._seats), waiting)
 
+    @property
+    def at_ease(self) -> bool:
+        """Whether fewer runs sit than one worker has guests ready, and none waits for a seat."""
+        return not self._queue and len(self._seats) < self._limits.preload
+
     # --- seats ------------------------------------------------------------------------------------------------------
 
     async def seat(self, publisher: str, run: str) -> Seat:

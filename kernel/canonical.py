@@ -111,15 +111,31 @@ def parse(data: bytes | str, *, limit: int = 1 << 20) -> Parsed:
     if len(data) > limit:
         raise FabricError(Code.TOO_LARGE, f"{len(data)} bytes of JSON where {limit} are taken")
     try:
-        # UTF-8 and nothing else: left to itself the parser would guess UTF-16 from the bytes.
-        text = data.decode("utf-8") if isinstance(data, bytes) else data
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = _read(data)
         plain = _is_plain(value, 0)
     except RecursionError:
         raise FabricError(Code.JSON_INVALID, f"nested deeper than {MAX_DEPTH}") from None
     except ValueError as error:
         raise FabricError(Code.JSON_INVALID, str(error)[:200]) from None
     return Parsed(value, plain)
+
+
+def _read(data: bytes | str) -> Json:
+    """Parse JSON without duplicate members. Raises ValueError, RecursionError.
+
+    What the fast parser read, and its serializer writes again byte for byte, said no member twice and nothing that the
+    two parsers could take differently.
+    """
+    # UTF-8 and nothing else: left to itself the other parser would guess UTF-16 from the bytes.
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    if isinstance(data, bytes):
+        try:
+            value = orjson.loads(data)
+            if orjson.dumps(value) == data:
+                return value
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the other parser says what is wrong, if anything is
+            pass
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
 def sha256(data: bytes) -> str:

@@ -228,7 +228,7 @@ class Messages:
             return self._refused(waiting, waiting.error, signed=False)
         waiting.passes("signature")
         try:
-            self._rates.take(talent.id)
+            self._rates.spend(talent.id)
             self._check_content(opened, now)
             sender = self._senders.of(talent.id)
             step = sender.judge(opened, now, self._limits.rules)

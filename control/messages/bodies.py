@@ -41,7 +41,7 @@ def admitted_entry(
     """`claim` is the envelope's."""
     envelope = opened.envelope
     wanted = envelope.content.intent
-    body = MessageAdmitted.model_construct(
+    body = MessageAdmitted(
         tenant=sender.tenant,
         talent=sender.id,
         target=(wanted.target or "") if wanted is not None else "",

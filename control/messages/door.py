@@ -56,7 +56,7 @@ class MessageDoor:
         source = LOCAL if address == LOCAL else network_of(address)
         if source != LOCAL:
             self._refused.check(source)
-            self._rates.take(source)
+            self._rates.spend(source)
         try:
             return answer_json(await self._admit(data, source, passed, watcher))
         except FabricError as error:
@@ -94,7 +94,7 @@ class MessageDoor:
         if source == LOCAL:
             return
         try:
-            self._refused.take(source)
+            self._refused.spend(source)
         except FabricError as limited:
             if limited.code is not Code.RATE_LIMITED:
                 raise

@@ -37,6 +37,21 @@ def test_fractions_are_written_as_rfc8785_writes_them(number: float) -> None:
     assert dumps({"raw": number}) == rfc8785.dumps({"raw": number})
 
 
+@given(values, st.booleans())
+def test_both_parsers_read_the_same(value: Any, compact: bool) -> None:
+    text = json.dumps(value, separators=(",", ":") if compact else None, ensure_ascii=not compact)
+    assert repr(loads(text.encode())) == repr(loads(text)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"a":1}', '{"a":{"b":1,"b":2}}', "[NaN]", "[1e400]", '{"a":"\\ud800"}', "[1] 2"]
+)
+def test_what_compact_json_may_not_hold_is_refused(text: str) -> None:
+    with pytest.raises(FabricError) as refused:
+        loads(text.encode())
+    assert refused.value.code is Code.JSON_INVALID
+
+
 @given(values)
 def test_parsing_and_serializing_again_changes_nothing(value: Any) -> None:
     once = dumps(value)

@@ -33,6 +33,12 @@ class Rates:
             raise FabricError(Code.RATE_LIMITED, f"more than {self._rate:g} a second of {who}", retry_after=wait)
         return self._quota(bucket, now)
 
+    def spend(self, who: str) -> None:
+        """The same for whoever is not told what is left."""
+        wait = self._bucket(who).take(self._now())
+        if wait > 0:
+            raise FabricError(Code.RATE_LIMITED, f"more than {self._rate:g} a second of {who}", retry_after=wait)
+
     def check(self, who: str) -> None:
         """Raises IF_ERR_RATE_LIMITED where `who` has nothing left. Counts nothing."""
         bucket = self._buckets.get(who)

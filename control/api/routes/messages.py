@@ -22,7 +22,7 @@ from infrafabric.control.api.tenancy import own_talent
 from infrafabric.control.messages.senders import sender_json
 from infrafabric.kernel.errors import Code, FabricError
 
-__all__ = ["router"]
+__all__ = ["router", "send"]
 
 MOST_UNANSWERED = 64
 """Frames of one stream that are under way: more are read when one of them is answered."""

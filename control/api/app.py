@@ -83,7 +83,7 @@ AT_ROOT: tuple[APIRouter, ...] = (health.router, metrics.router)
 LARGER = {("PUT", "/v1/adapters"): 16}
 """How many times the usual body a route takes: a bundle holds code."""
 
-HOT = {("POST", "/v1/messages"): messages.send}
+HOT = {("GET", "/v1/capabilities"): capabilities.every, ("POST", "/v1/messages"): messages.send}
 
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _BY_STATUS = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_UNKNOWN, 415: Code.MEDIA_TYPE}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infrafabric.control.api.frame.headers import check_answer, check_request, completed
@@ -66,6 +67,8 @@ class Frame:
             if passage.head:
                 scope = {**scope, "method": "GET"}
             await self.app(scope, passage.receive, passage.send)
+        except ClientDisconnect:
+            return  # nobody is there to be told
         except FabricError as error:
             await self._refuse(scope, receive, passage, error)
         except Exception as error:

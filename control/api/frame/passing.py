@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-from infrafabric.kernel.words.names import new_trace_id
 
 __all__ = ["Passing", "Quota", "passing_of"]
 
@@ -42,11 +40,11 @@ class Quota:
 class Passing:
     """One request. Routes read `trace`; the frame writes the rest into the answer's headers."""
 
-    trace: str = field(default_factory=new_trace_id)
+    trace: str = ""
     """W3C trace id: the caller's, else a fresh one. What is asked goes under it."""
     parent: str = ""
     """The caller's span id, "" where it sent none."""
-    span: str = field(default_factory=lambda: os.urandom(8).hex())
+    span: str = ""
     """This request's own span id."""
     sampled: bool | None = None
     """Whether the caller samples the trace; None where it did not say."""
@@ -54,6 +52,10 @@ class Passing:
     quota: Quota | None = None
     over: int = 0
     """The limit that the body went over, once it did."""
+
+    def __post_init__(self) -> None:
+        fresh = os.urandom(24).hex()  # asked for once, since every request pays for it
+        self.trace, self.span = self.trace or fresh[:32], self.span or fresh[32:]
 
     @property
     def traceparent(self) -> str:

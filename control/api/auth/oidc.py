@@ -7,7 +7,7 @@ anything: its `scope` can only take away, where it names scopes of this kernel (
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from joserfc import jws, jwt
@@ -26,6 +26,8 @@ __all__ = ["SCOPE_PREFIX", "OidcTokens"]
 
 SCOPE_PREFIX = "infrafabric:"
 MAX_TOKEN_BYTES = 16 << 10
+_LAST = 253_402_300_799.0
+"""9999-12-31, in Unix seconds."""
 
 
 class OidcTokens:
@@ -61,7 +63,8 @@ class OidcTokens:
             raise _invalid("its subject is nobody here; `ifctl identity add` makes it a talent")
         identity = Identity.model_validate(fact)
         talent = self._authority.talent(identity.talent)
-        return Principal(talent, Method.OIDC, _scopes(claims), f"{provider.issuer} {identity.subject}")
+        name = f"{provider.issuer} {identity.subject}"
+        return Principal(talent, Method.OIDC, _scopes(claims), name, _ends(claims, provider))
 
     def _read(self, token: str) -> tuple[OidcSettings, str]:
         """Whose token it says it is, and by which key: nothing of it is believed yet."""
@@ -101,6 +104,11 @@ class OidcTokens:
             begins = _time(claims, name)
             if begins is not None and now < begins - leeway:
                 raise _invalid(f"its {name} is in the future")
+
+
+def _ends(claims: Mapping[str, Any], provider: OidcSettings) -> datetime:
+    """When a stream that was opened with the token ends."""
+    return datetime.fromtimestamp(min(float(claims["exp"]) + provider.leeway_s, _LAST), UTC)
 
 
 def _verified(token: str, key: Any, provider: OidcSettings) -> dict[str, Any]:

@@ -22,6 +22,7 @@ MEMBERS = {
     "talent": Lazy(f"{_CLI}.talent", "talent", "Who may do what: people, agents, services and their grants."),
     "key": Lazy(f"{_CLI}.key", "key", "API keys: who may call over HTTP, for what, until when."),
     "identity": Lazy(f"{_CLI}.identity", "identity", "Whom the subjects of OpenID providers are here."),
+    "passkey": Lazy(f"{_CLI}.passkey", "passkey", "Passkeys, by which people answer in the console."),
     "role": Lazy(f"{_CLI}.role", "role", "Roles: what they include, and who has them."),
     "policy": Lazy(f"{_CLI}.policy", "policy", "The policies by which plans are decided."),
     "secret": Lazy(f"{_CLI}.secret", "secret", "Secrets in the vault, by name."),

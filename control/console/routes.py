@@ -7,7 +7,7 @@ shows it first, so that a session that was stolen cannot bring a passkey of its 
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query, Request
 from starlette.responses import Response
@@ -36,6 +36,7 @@ from infrafabric.control.console.shapes import (
     Passkeys,
     Signed,
 )
+from infrafabric.control.records.passkeys import known_passkey, passkey_json, passkeys
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import Assertion, Passkey
 from infrafabric.kernel.words.plan import Verdict
@@ -69,7 +70,7 @@ async def list_(
     who = own_talent(service.house, caller, talent) if talent else caller.talent.id
     if who != caller.talent.id:
         check_may(service, caller, caller.talent.tenant)
-    return answer({"passkeys": [_shape(one) for one in _passkeys(service, who)]})
+    return answer({"passkeys": [passkey_json(one) for one in _passkeys(service, who)]})
 
 
 @router.post("/passkeys/options", response_model=EnrolOptions)
@@ -128,7 +129,7 @@ async def enrol(given: NewPasskey, request: Request, service: TheService, caller
         label=given.label,
     )
     await change.record(change.operator.passkey(passkey, change.why))
-    return answer(_shape(passkey), 201)
+    return answer(passkey_json(passkey), 201)
 
 
 @router.post("/passkeys/{passkey_id}/revoke", response_model=PasskeyRow)
@@ -139,15 +140,12 @@ async def revoke(
 
     The caller's own, or as an administrator one of its tenant.
     """
-    value = service.house.authority.get("passkey", passkey_id)
-    if value is None or value["tenant"] != caller.talent.tenant:
-        raise _unknown(passkey_id)
-    passkey = Passkey.model_validate(value)
+    passkey = known_passkey(service.house, passkey_id, lambda it: it.tenant == caller.talent.tenant)
     if passkey.talent != caller.talent.id:
         check_may(service, caller, passkey.tenant)
     change = await signing(service, caller, given.why, trace)
     await change.record(change.operator.passkey(passkey, change.why, "revoked"))
-    return answer(_shape(passkey))
+    return answer(passkey_json(passkey))
 
 
 @router.get("/approvals/{action}/passkey", response_model=AnswerOptions)
@@ -202,31 +200,20 @@ def _check_may_enrol(caller: Principal) -> None:
 
 
 def _passkeys(service: Service, who: str, rp_id: str = "") -> list[Passkey]:
-    rows = (Passkey.model_validate(value) for _, value in service.house.authority.scan("passkey"))
-    return [one for one in rows if one.talent == who and rp_id in ("", one.rp_id)]
+    return passkeys(service.house, lambda one: one.talent == who and rp_id in ("", one.rp_id))
 
 
 def _shown(service: Service, caller: Principal, signed: Signed, challenge: bytes, rp_id: str, origin: str) -> Assertion:
     """The assertion of a passkey of the caller's, made on this very page. Raises IF_ERR_PASSKEY_*."""
-    owned = _passkeys(service, caller.talent.id, rp_id)
-    found = next((one for one in owned if one.id == signed.credential), None)
-    if found is None:
-        raise _unknown(signed.credential)
+    own = caller.talent.id, rp_id
+    found = known_passkey(service.house, signed.credential, lambda it: (it.talent, it.rp_id) == own)
     assertion = Assertion(**signed.model_dump(), public_key=found.public_key, rp_id=rp_id)
     verify_assertion(assertion, public_key=found.public_key, rp_id=rp_id, challenge=challenge, origins=[origin])
     return assertion
 
 
-def _unknown(name: str) -> FabricError:
-    return FabricError(Code.PASSKEY_UNKNOWN, f"the caller has no passkey {name[:60]}")
-
-
 def _challenges(service: Service) -> Challenges:
     return Challenges(service.once("passkey challenges", lambda: secrets.token_bytes(32)))
-
-
-def _shape(passkey: Passkey) -> dict[str, Any]:
-    return {"id": passkey.id, "talent": passkey.talent, "rp_id": passkey.rp_id, "label": passkey.label}
 
 
 def _descriptor(passkey: Passkey) -> dict[str, str]:

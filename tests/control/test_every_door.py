@@ -138,7 +138,7 @@ def _by_curl(doors: Doors) -> str:
 
 async def _by_agent(doors: Doors) -> str:
     async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {doors.key}"}) as http,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {doors.key}"}, timeout=60) as http,
         Client(streamable_http_client(f"{doors.url}/mcp", http_client=http)) as client,
     ):
         result = await client.call_tool("vmix_switcher", {"intent": {"scene": "Intro"}, "why": "the agent's turn"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from infrafabric.control.api.answers import answer, listed
 from infrafabric.control.api.bodies import Routes
 from infrafabric.control.api.dependencies import Acting, Known, Planning, Reading, TheService, Trace
 from infrafabric.control.api.idempotency import IdempotencyKey
-from infrafabric.control.api.paging import Paged
+from infrafabric.control.api.paging import Paged, Paging
 from infrafabric.control.api.reports import reported
 from infrafabric.control.api.shapes.actions import (
     Actions,
@@ -38,6 +39,7 @@ from infrafabric.control.cli.entry_view import parse_since
 from infrafabric.control.cli.intent_command import A_LOOK
 from infrafabric.control.cli.reading_as import reader_of
 from infrafabric.kernel.ask import Ask, Report
+from infrafabric.kernel.clock import moment
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.stations import Station
 from infrafabric.kernel.words.access import AccessScope
@@ -160,6 +162,10 @@ async def newest(
         "target": target or None,
         "since": parse_since(since) if since else None,
     }
+    if state == "open" or state in _OPEN:
+        still = _still_open(house, caller, query)
+        shown, following = _page(paging, [row for row in still if _stands(house, row, state)])
+        return listed({"actions": shown, "next": following}, response)
     rows: list[dict[str, Any]] = []
     before, looked = paging.index, 0
     while looked < EXAMINED and len(rows) < paging.limit:
@@ -171,7 +177,7 @@ async def newest(
             if asked is None or asked["tenant"] != caller.talent.tenant:
                 continue
             row = action_row(facts, entry.action, asked)
-            if _stands(row["state"], state):
+            if not state or row["state"] == state:
                 rows.append(row)
             if len(rows) == paging.limit:
                 break
@@ -181,8 +187,35 @@ async def newest(
     return listed({"actions": rows, "next": paging.next(before)}, response)
 
 
-def _stands(found: str, wanted: str) -> bool:
-    return not wanted or found == wanted or (wanted == "open" and found in _OPEN)
+def _still_open(house: House, caller: Principal, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The actions of the caller's tenant that are not over, newest first: few, however long the log is."""
+    facts, rows = house.reading.facts, []
+    names = {name: value for name, value in wanted.items() if name != "since" and value is not None}
+    since = wanted["since"] or 0
+    for action, _ in facts.scan("open"):
+        asked = facts.get("action", action)
+        if asked is None or asked["tenant"] != caller.talent.tenant:
+            continue
+        if all(asked[name] == value for name, value in names.items()) and _millis(asked["at"]) >= since:
+            rows.append(action_row(facts, action, asked))
+    return sorted(rows, key=lambda row: -int(row["index"]))
+
+
+def _page(paging: Paging, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
+    left = [row for row in rows if paging.index is None or row["index"] < paging.index]
+    found = left[: paging.limit]
+    return found, paging.next(found[-1]["index"] if len(left) > len(found) else None)
+
+
+def _millis(at: str) -> float:
+    return moment(at).timestamp() * 1_000
+
+
+def _stands(house: House, row: Mapping[str, Any], wanted: str) -> bool:
+    """Whether an action that is not over stands so. What became of a write is in doubt where nobody is at it."""
+    if wanted == "in_doubt":
+        return row["state"] == "applying" and row["action"] not in house.kernel.under_way
+    return wanted == "open" or row["state"] == wanted
 
 
 @router.get("/{action}", response_model=Told)

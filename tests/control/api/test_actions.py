@@ -136,6 +136,26 @@ async def test_what_waits_for_people_says_where(served: Served, api: httpx.Async
     assert (again.status_code, again.json()["code"]) == (409, "IF_ERR_NOT_UNDER_WAY")
 
 
+async def test_what_became_of_an_action_in_doubt_is_said_by_a_person(
+    served: Served, api: httpx.AsyncClient, described: Described
+) -> None:
+    served.world.peer.hang_up = True
+    asked = {"capability": "house.bell", "intent": {"tone": "low"}, "purpose": "apply", "why": "dinner"}
+    doubtful = await api.post("/v1/actions", json=asked)
+    action = doubtful.json()["action"]
+    assert (doubtful.status_code, doubtful.json()["code"]) == (502, "IF_ERR_IN_DOUBT")
+    for state in ("open", "in_doubt"):
+        page = (await api.get(f"/v1/actions?state={state}&capability=house.bell&since=1h")).json()
+        assert [row["action"] for row in page["actions"]] == [action]
+    robot = served.client(await served.key(await served.talent("Robot")))
+    said = {"outcome": "done", "why": "I heard it"}
+    refused = await described.checking(robot).post(f"/v1/actions/{action}/close", json=said)
+    assert (refused.status_code, refused.json()["code"]) == (403, "IF_ERR_DENIED")
+    closed = await api.post(f"/v1/actions/{action}/close", json=said)
+    assert closed.json() == {"action": action, "outcome": "done"}
+    assert (await api.get("/v1/actions?state=open")).json()["actions"] == []
+
+
 async def test_an_action_that_is_over_cannot_be_closed(served: Served, api: httpx.AsyncClient) -> None:
     done = (await api.post("/v1/actions", json=lamps(hall=True))).json()["action"]
     answer = await api.post(f"/v1/actions/{done}/close", json={"outcome": "failed", "why": "I looked"})

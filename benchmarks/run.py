@@ -19,6 +19,7 @@ NAMES = (
     "guard_decision",
     "governor_admission",
     "budget_ledger",
+    "envelope_admission",
     "guard_and_audit",
     "sandbox_plan",
     "sandbox_waiting",

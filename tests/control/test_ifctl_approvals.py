@@ -97,7 +97,9 @@ def test_the_receipt_of_what_was_agreed_to_is_written(studio: tuple[Ifctl, VmixS
     assert result.exit_code == 2 and "one action" in result.stderr and len(waiting(run)) == 1
 
 
-def test_there_is_no_receipt_while_others_have_to_agree(studio: tuple[Ifctl, VmixSimulator], tmp_path: Path) -> None:
+def test_two_people_have_to_agree_and_there_is_no_receipt_before(
+    studio: tuple[Ifctl, VmixSimulator], tmp_path: Path
+) -> None:
     run, vmix = studio
     policies = run.home / "policies" / "default.cedar"
     policies.write_text(policies.read_text().replace('@verdict("ESCALATE")', '@verdict("ESCALATE")\n@people("2")'))
@@ -108,6 +110,13 @@ def test_there_is_no_receipt_while_others_have_to_agree(studio: tuple[Ifctl, Vmi
     [answer] = run.ok("approvals", "approve", action, "--receipt", str(receipt), "--why", "go")["answers"]
     assert answer["outcome"] == "waiting" and "receipt" not in answer and not receipt.exists()
     assert vmix.writes() == []
+    assert run.refused("approvals", "approve", action, "--why", "go, go")[1] == Code.APPROVAL_INVALID.value
+    run.ok("talent", "add", "--name", "Ann", "--kind", "person", "--why", "a test")
+    run.ok("talent", "key", "Ann", "--why", "a test")
+    second = ("approvals", "approve", action, "--as", "Ann", "--receipt", str(receipt), "--why", "go")
+    assert run.ok(*second)["answers"][0]["outcome"] == "converged" and vmix.program == "Intro"
+    proven = run.ok("witness", "verify", str(receipt), "--vkey", run.ok("witness", "vkey")["vkey"])
+    assert (proven["approvals"]["needed"], proven["approvals"]["agreed"]) == (2, 2)
 
 
 def test_a_stale_plan_is_refused(studio: tuple[Ifctl, VmixSimulator]) -> None:

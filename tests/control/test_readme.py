@@ -17,7 +17,9 @@ README = Path(__file__).parents[2].joinpath("README.md").read_text()
 
 
 def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """The first block of the section on adapters."""
+    section = README[README.index("## An adapter of your own") :]
+    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
     assert found is not None
     return found[1]
 

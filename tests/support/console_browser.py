@@ -14,6 +14,7 @@ from served import Served, listening
 
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.ask import Report
+from infrafabric.kernel.words.policy import Needs
 
 if TYPE_CHECKING:
     from playwright.async_api import BrowserContext, Page, ViewportSize
@@ -77,10 +78,10 @@ class Console:
         await self.page.wait_for_selector("text=this laptop")
 
 
-async def waiting(served: Served, why: str = "the guests are here", lamp: str = "hall") -> Report:
+async def waiting(served: Served, why: str = "the guests are here", lamp: str = "hall", needed: int = 1) -> Report:
     """An agent of the operator's asks for a lamp, and people are asked about it."""
     people = People()
-    people.ask_about_everything(served.house)
+    people.ask_about_everything(served.house, Needs(people=needed))
     await people.asker(served.house)
     ask = served.world.ask("house.lamps", {"lamps": {lamp: True}}, talent=ASKER, why=why)
     return await served.house.kernel.act(ask)

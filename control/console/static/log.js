@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { add, badge, busy, code, facts, failure, fresh, h, note, replace, visible } from "./dom.js";
 import { verifyReceipt } from "./receipt.js";
-import { state, when } from "./words.js";
+import { short, state, when } from "./words.js";
 import { summary } from "./timeline.js";
 
 export const TITLE = "Log";
@@ -98,6 +98,8 @@ export async function verified(receipt, vkeys) {
       ["Action", found.action && code(found.action)],
       ["Log", code(found.origin)],
       ["Tree", `${found.size} entries, root ${found.root.slice(0, 16)}…`],
+      found.answers.needed > 0 && ["Agreed", `${found.answers.agreed} of ${found.answers.needed}, signatures hold`],
+      found.answers.rows.length > 0 && ["Answers", h("ul", {}, found.answers.rows.map((one) => h("li", {}, `${short(one.by)} ${one.agrees ? "agreed" : "refused"} by ${visible(one.how, 100)}`)))],
       ["Erased", found.erased.length ? found.erased.join(", ") : ""],
     ),
     h(

@@ -1,8 +1,9 @@
-// A receipt, checked in this browser: the checkpoint's signature, each entry's place in the tree, each body, and how
-// the action ended. Nothing is asked of the kernel, and nothing but the given verifier key is believed.
+// A receipt, checked in this browser: the checkpoint's signature, each entry's place in the tree, each body, the answers
+// of people, and how the action ended. Nothing is asked of the kernel, and nothing but the given verifier key is believed.
 
 import { concat, fromBase64, hex, parseCanonical, sha256, text, toBase64Url, utf8 } from "./bytes.js";
 import { included, leafHash, openCheckpoint, verifier } from "./notes.js";
+import { answersIn } from "./signed-answers.js";
 
 const MEMBERS = "checkpoint,development,entries,origin,receipt,status";
 const ENTRY = "body,index,leaf,proof,salt";
@@ -11,7 +12,8 @@ const BEGINNING = "action.received";
 const ENDINGS = ["action.closed", "action.refused"];
 
 /**
- * What a receipt proves: {origin, size, root, signedBy, development, action, entries, erased, ending, complete}.
+ * What a receipt proves: {origin, size, root, signedBy, development, action, entries, erased, answers, ending, code,
+ * complete}.
  *
  * Throws an Error that says what does not hold. `complete` is false where the entries do not run from the asking to
  * the one that ended it: what it holds is genuine then, but it does not tell how the action came out.
@@ -46,6 +48,7 @@ export async function verifyReceipt(string, vkeys) {
     development: receipt.development === true,
     action,
     entries,
+    answers: await answersIn(entries),
     erased: entries.filter((entry) => entry.body === null).map((entry) => entry.index),
     ending: ended ? (ends[0].body.outcome ?? "refused") : "",
     code: ended ? (ends[0].body.code ?? "") : "",

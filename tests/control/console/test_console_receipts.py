@@ -5,14 +5,23 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from console_browser import Console
+from authenticator import Authenticator
+from console_browser import Console, waiting
+from people import People, asked
 
+from infrafabric.control.cli.verify_approvals import answers_in
 from infrafabric.control.cli.verify_view import file_result
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.ports import Asked
+from infrafabric.kernel.words.entries import ActionDecided, ApprovalGiven
+from infrafabric.kernel.words.names import new_trace_id
+from infrafabric.kernel.words.plan import Decision, Verdict
+from infrafabric.kernel.words.policy import Needs, Pending
 from infrafabric.keys.signing import SigningKey
 from infrafabric.witness.note import Verifier
 
@@ -118,3 +127,83 @@ async def test_what_holds_and_what_does_not(console: Console) -> None:
         error = file_result(dumps(receipt), [vkey]).error
         assert error is not None and error.code is Code.RECEIPT_INCOMPLETE
         assert (await browser(dumps(receipt)))["complete"] is False, name
+
+
+async def test_the_answers_of_people(console: Console) -> None:
+    """Signed by key and by passkey, with what each kind of key signs; and answers that do not hold."""
+    served, page, people = console.served, console.page, People()
+    device = Authenticator()
+    await page.goto(f"{console.base}/console/enter")
+    await people.add(served.house, "Ann")
+    kinds: dict[str, Any] = {}
+    for name, lamp in (("passkey", "hall"), ("key", "porch")):
+        report = await waiting(served, lamp=lamp, needed=2)
+        question = asked(served.house, report.action)
+        await served.house.kernel.approve(report.action, people.agrees(served.house, report, "if://person/Ann"))
+        ben = await people.add(served.house, "Ben")
+        await served.house.record(served.house.operator(new_trace_id()).passkey(device.passkey(ben), "a test"))
+        given = device.agrees(question, ben) if name == "passkey" else people.agrees(served.house, report, ben)
+        done = await served.house.kernel.approve(report.action, given)
+        assert done.error is None, done.error
+        found = await page.evaluate(VERIFY, [(done.receipt or b"").decode(), served.house.log.vkey])
+        assert (found["complete"], found["answers"]["needed"], found["answers"]["agreed"]) == (True, 2, 2)
+        kinds[name] = [one["how"] for one in found["answers"]["rows"]]
+    assert kinds == {"passkey": ["key", "passkey of localhost"], "key": ["key", "key"]}
+
+
+JUDGE = """async (entries) => {
+  const { answersIn } = await import("/console/signed-answers.js");
+  try { return await answersIn(entries); } catch (error) { return error.message; }
+}"""
+
+
+async def test_answers_that_do_not_hold(console: Console) -> None:
+    page, ann, ben = (
+        console.page,
+        Authenticator(),
+        Authenticator(rp_id="studio.example", origin="https://a.studio.example"),
+    )
+    await page.goto(f"{console.base}/console/enter")
+    pending = Pending(needs=Needs(people=2), nonce="nonce", expires="2026-01-01T00:15:00Z")
+    decision = Decision(verdict=Verdict.ESCALATE, rules=("r",), reason="", needs=pending.needs)
+    question = Asked("a", "if://agent/A", "default", "c", "t", decision, pending, "changes", "context")
+    decided = ActionDecided(decision=decision, changes_digest="changes", context_digest="context", pending=pending)
+    first, second = ann.agrees(question, "if://person/Ann"), ben.agrees(question, "if://person/Ben")
+    assert first.assertion is not None and second.assertion is not None
+    other = replace(question, pending=pending.model_copy(update={"nonce": "another"}))
+    answers: dict[str, tuple[ApprovalGiven, ...]] = {
+        "both": (first, second),
+        "one under two names": (first, ann.agrees(question, "if://person/Ben")),
+        "one": (first,),
+        "another's": (first.model_copy(update={"assertion": second.assertion}), second),
+        "another's key": (
+            first.model_copy(
+                update={"assertion": first.assertion.model_copy(update={"public_key": second.assertion.public_key})}
+            ),
+            second,
+        ),
+        "a key and a passkey": (first.model_copy(update={"key": "a"}), second),
+        "another question": (ann.agrees(other, "if://person/Ann"), second),
+        "nobody verified": (Authenticator(flags=1).agrees(question, "if://person/Ann"), second),
+        "nobody there": (Authenticator(flags=4).agrees(question, "if://person/Ann"), second),
+        "a page elsewhere": (Authenticator(origin="https://evil.example").agrees(question, "if://person/Ann"), second),
+        "a plain page": (
+            Authenticator(rp_id="studio.example", origin="http://studio.example").agrees(question, "if://person/Ann"),
+            second,
+        ),
+        "inside another page": (
+            Authenticator(client={"crossOrigin": True}).agrees(question, "if://person/Ann"),
+            second,
+        ),
+        "enrolment": (Authenticator(client={"type": "webauthn.create"}).agrees(question, "if://person/Ann"), second),
+    }
+    for name, given in answers.items():
+        rows: list[tuple[str, dict[str, Any]]] = [
+            ("action.decided", decided.as_json()),
+            *(("approval.given", one.as_json()) for one in given),
+            ("action.decided", decided.model_copy(update={"pending": None}).as_json()),
+        ]
+        known = answers_in(rows).error
+        found = await page.evaluate(JUDGE, [{"leaf": {"kind": kind}, "body": body} for kind, body in rows])
+        assert (known is None) == (name == "both"), name
+        assert found == known.message if known is not None else found["agreed"] == 2, name

@@ -34,6 +34,7 @@ NAMES = (
     "homeassistant",
     "obs_scene",
     "start",
+    "idle",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infrafabric.kernel.canonical import MAX_DEPTH, dumps, loads, sha256, signed_bytes
@@ -32,11 +32,13 @@ def test_bytes_are_those_of_rfc8785(value: Any) -> None:
     assert dumps(value) == rfc8785.dumps(value)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 9e15) | st.floats(-9e15, -1e-6) | st.floats(0, 1))
 def test_fractions_are_written_as_rfc8785_writes_them(number: float) -> None:
     assert dumps({"raw": number}) == rfc8785.dumps({"raw": number})
 
 
+@settings(deadline=None)
 @given(values, st.booleans())
 def test_both_parsers_read_the_same(value: Any, compact: bool) -> None:
     text = json.dumps(value, separators=(",", ":") if compact else None, ensure_ascii=not compact)

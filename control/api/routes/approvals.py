@@ -108,7 +108,7 @@ def question_of(house: House, caller: Principal, action: str) -> Asked:
 
 
 def _answering(house: House, caller: Principal, action: str, given: Answered) -> Asked:
-    """The question that is answered. Raises as `question_of` does, IF_ERR_DENIED where another's answer is handed in."""
+    """The question that is answered. Raises as `question_of` does, IF_ERR_DENIED where it is another's answer."""
     asked = question_of(house, caller, action)
     if given.approver != caller.talent.id:
         raise FabricError(Code.DENIED, f"{caller.talent.id} hands in an answer of {visible(given.approver, 100)}")

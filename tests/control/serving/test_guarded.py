@@ -3,77 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
+from echo_server import CLOSE, SLOW_S, problem, said, served
 
-from infrafabric.control.door_settings import ServeSettings
-from infrafabric.control.serving.listening import address_of, listen
-from infrafabric.control.serving.web import Web, web
 from infrafabric.kernel.errors import Code
-
-SLOW_S = 0.4
-
-
-class Echo:
-    """Answers with how much of a body came; `/later` waits until it is told to."""
-
-    def __init__(self) -> None:
-        self.go = asyncio.Event()
-        self.waiting = asyncio.Event()
-        self.asked: list[str] = []
-        self.broken = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        size, more = 0, True
-        self.asked.append(scope["path"])
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                self.broken += 1
-                return
-            size += len(message.get("body", b""))
-            more = message.get("more_body", False)
-        if scope["path"] == "/later":
-            self.waiting.set()
-            await self.go.wait()
-        body = str(size).encode()
-        head = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        await send({"type": "http.response.body", "body": body})
-
-
-@asynccontextmanager
-async def served(**settings: Any) -> AsyncIterator[tuple[Echo, int, Web]]:
-    chosen = ServeSettings(port=0, **settings)
-    sockets = listen(address_of(chosen, development=True))
-    port = sockets[0].getsockname()[1]
-    echo = Echo()
-    async with web(echo, chosen, sockets, None) as server:
-        yield echo, port, server
-
-
-async def said(port: int, *parts: bytes, pause_s: float = 0.0) -> bytes:
-    """All that comes back until the server hangs up."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for part in parts:
-        writer.write(part)
-        await writer.drain()
-        await asyncio.sleep(pause_s)
-    found = await reader.read()
-    writer.close()
-    return found
-
-
-def problem(answer: bytes) -> tuple[int, str]:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)["code"]
-
-
-CLOSE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 async def test_an_ordinary_request_is_answered() -> None:
@@ -89,24 +24,6 @@ async def test_a_head_that_does_not_come_is_not_waited_for(head: bytes) -> None:
         assert problem(await said(port, head)) == (408, Code.BUSY.value)
         assert echo.asked == []
         assert (await said(port, CLOSE)).endswith(b"0")
-
-
-async def test_a_head_that_drips_is_not_waited_for_either() -> None:
-    """Each part comes in time; the head as a whole must."""
-    async with served(slow_s=SLOW_S) as (echo, port, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-
-        async def drip() -> None:
-            writer.write(b"GET / HTTP/1.1\r\n")
-            while True:
-                writer.write(b"X: y\r\n")
-                await asyncio.sleep(SLOW_S / 8)
-
-        dripping = asyncio.create_task(drip())
-        assert problem(await reader.read()) == (408, Code.BUSY.value)
-        dripping.cancel()
-        writer.close()
-        assert echo.asked == []
 
 
 async def test_a_body_that_stops_is_not_waited_for_and_its_request_is_not_done() -> None:
@@ -159,22 +76,6 @@ async def test_a_header_without_an_end_is_refused() -> None:
                 await asyncio.sleep(0.001)
         writer.close()
         assert sent < 1 << 20
-        assert echo.asked == []
-
-
-async def test_empty_lines_before_a_request_are_not_listened_to_for_ever() -> None:
-    async with served(slow_s=SLOW_S) as (echo, port, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-
-        async def drip() -> None:
-            while True:
-                writer.write(b"\r\n")
-                await asyncio.sleep(SLOW_S / 8)
-
-        dripping = asyncio.create_task(drip())
-        assert problem(await reader.read()) == (408, Code.BUSY.value)
-        dripping.cancel()
-        writer.close()
         assert echo.asked == []
 
 

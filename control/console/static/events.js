@@ -1,12 +1,13 @@
 // What the log records, as it happens: one stream, whoever listens.
 
 const KINDS = [
-  "action.received", "action.planned", "action.decided", "action.closed", "action.refused", "effect.intended",
-  "effect.observed", "approval.given", "approval.refused", "approval.expired", "breaker.changed", "stop.changed",
-  "target.changed", "talent.changed", "grant.changed", "role.changed", "budget.changed", "policy.changed",
-  "trust.changed", "trust.graced", "secret.changed", "adapter.loaded", "adapter.unloaded", "kernel.started",
-  "kernel.stopped", "body.erased", "message.admitted", "message.refused", "api_key.changed", "identity.changed",
-  "passkey.changed", "log.rekeyed",
+  "action.cancelled", "action.closed", "action.decided", "action.planned", "action.received", "action.refused",
+  "adapter.loaded", "adapter.unloaded", "api_key.changed", "approval.expired", "approval.given", "approval.refused",
+  "body.erased", "breaker.changed", "budget.changed", "call.admitted", "call.ended", "call.refused",
+  "clock.confirmed", "counter.flushed", "effect.intended", "effect.observed", "grant.changed", "identity.changed",
+  "kernel.started", "kernel.stopped", "log.rekeyed", "message.admitted", "message.refused", "origin.opened",
+  "passkey.changed", "plan.falsified", "policy.changed", "role.changed", "secret.changed", "secret.used",
+  "stop.changed", "talent.changed", "target.changed", "trust.changed", "trust.graced",
 ];
 
 const listeners = new Set();

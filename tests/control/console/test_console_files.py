@@ -8,6 +8,8 @@ from importlib.resources import files
 import pytest
 from served import Served
 
+from infrafabric.kernel.words.entries import Kind
+
 STATIC = files("infrafabric.control.console").joinpath("static")
 TEXTS = {one.name: one.read_text(encoding="utf-8") for one in STATIC.iterdir() if one.name != "mark.svg"}
 
@@ -49,6 +51,12 @@ def test_no_file_makes_html_from_text_or_goes_elsewhere(name: str) -> None:
     assert not re.search(r"""(?:src|href|from|import|fetch|url)\W{1,3}(?:https?:)?//""", text), "no other host"
     if name.endswith(".html"):
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", text), "the policy lets none inline"
+
+
+def test_every_kind_of_entry_is_heard() -> None:
+    """A browser hears only those server-sent events whose names it was told."""
+    named = TEXTS["events.js"].partition("KINDS = [")[2].partition("]")[0]
+    assert set(re.findall(r'"([a-z_.]+)"', named)) == {kind.value for kind in Kind}
 
 
 def test_it_is_small() -> None:

@@ -101,6 +101,14 @@ async def test_what_is_no_enrolment(served: Served) -> None:
     assert served.house.authority.scan("passkey") == []
 
 
+async def test_the_operators_key_is_away(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, device = await session(served), Authenticator()
+    body = await enrolment(client, device)
+    monkeypatch.setattr("infrafabric.control.api.administering.at_hand", lambda house: False)
+    assert await refused(client, "/v1/passkeys", body) == "IF_ERR_OPERATOR_AWAY"
+    assert served.house.authority.scan("passkey") == []
+
+
 async def test_another_tenants_passkey_is_none(served: Served) -> None:
     client, device = await session(served), Authenticator()
     assert (await client.post("/v1/passkeys", json=await enrolment(client, device))).status_code == 201

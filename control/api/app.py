@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -43,6 +45,7 @@ from infrafabric.control.api.routes import (
     timeline,
     trust,
 )
+from infrafabric.control.api.segments import Segments, segments_of
 from infrafabric.control.api.service import Service
 from infrafabric.control.console import routes as passkeys
 from infrafabric.control.console.pages import console_routes
@@ -92,8 +95,10 @@ _BY_STATUS = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_UNKNOWN, 415: Code.MEDIA
 def create_app(service: Service) -> Frame:
     """The API of an open house, as an ASGI application. The caller opens and closes the house."""
     serve = service.house.settings.serve
+    whole = _whole(service)
+    parts = segments_of(ROUTERS, lambda routers: _api(service, routers))
     return Frame(
-        Observing(Hot(_api(service), HOT), *service.observers()),
+        Observing(Hot(whole, HOT, Segments(whole, parts)), *service.observers()),
         Hosts(serve.names, serve.host),
         header_bytes=serve.header_bytes,
         body_bytes=serve.body_bytes,
@@ -103,17 +108,23 @@ def create_app(service: Service) -> Frame:
     )
 
 
-def _api(service: Service) -> FastAPI:
-    app = FastAPI(title="InfraFabric", version=service.version, openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.service = service
-    for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+def _whole(service: Service) -> FastAPI:
+    """All that is served."""
+    app = _api(service, ROUTERS)
     for router in AT_ROOT:
         app.include_router(router)
     app.router.routes.extend(tiles.ROUTES)
     app.router.routes.extend(console_routes())
     app.router.routes.append(Route("/mcp", service.mcp))
     app.add_api_route("/v1/openapi.json", _document, methods=["GET"], include_in_schema=False)
+    return app
+
+
+def _api(service: Service, routers: Iterable[APIRouter]) -> FastAPI:
+    app = FastAPI(title="InfraFabric", version=service.version, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.service = service
+    for router in routers:
+        app.include_router(router, prefix="/v1")
     app.add_exception_handler(FabricError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

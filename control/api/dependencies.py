@@ -28,6 +28,17 @@ def trace_of(request: Request) -> str:
     return passing_of(request.scope).trace
 
 
+# FastAPI sends a dependency that is no coroutine to another thread, which costs more than all of these do.
+
+
+async def _service(request: Request) -> Service:
+    return service_of(request)
+
+
+async def _trace(request: Request) -> str:
+    return trace_of(request)
+
+
 async def _known(request: Request) -> Principal:
     return await service_of(request).door.authenticate(request)
 
@@ -43,8 +54,8 @@ def needs(scope: AccessScope) -> Callable[[Request], Awaitable[Principal]]:
     return caller
 
 
-TheService = Annotated[Service, Depends(service_of)]
-Trace = Annotated[str, Depends(trace_of)]
+TheService = Annotated[Service, Depends(_service)]
+Trace = Annotated[str, Depends(_trace)]
 Known = Annotated[Principal, Depends(_known)]
 """Whoever shows credentials, for whatever they are."""
 Reading = Annotated[Principal, Depends(needs(AccessScope.READ))]

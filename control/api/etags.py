@@ -69,7 +69,7 @@ def _tags(name: str, value: str | None) -> frozenset[str] | None:
     return frozenset(match[1] for match in found if match is not None)
 
 
-def _conditions(
+async def _conditions(
     request: Request,
     if_match: Annotated[str | None, Header(max_length=2_000, description="ETag of the state that was seen.")] = None,
     if_none_match: Annotated[str | None, Header(max_length=2_000, description="ETags that the caller has.")] = None,

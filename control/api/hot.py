@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -23,14 +23,16 @@ class Hot:
     endpoint raises is left to the frame around.
     """
 
-    def __init__(self, app: FastAPI, routes: Mapping[tuple[str, str], Endpoint]) -> None:
+    def __init__(self, app: FastAPI, routes: Mapping[tuple[str, str], Endpoint], others: ASGIApp | None = None) -> None:
+        """`others` finds what is not hot, `app` itself where it is None."""
         self.app = app
+        self._others = others or app
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
         if endpoint is None:
-            await self.app(scope, receive, send)
+            await self._others(scope, receive, send)
             return
         scope["app"], scope["endpoint"], scope["path_params"] = self.app, endpoint, {}
         try:

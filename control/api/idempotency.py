@@ -24,7 +24,7 @@ KEPT_S = 3_600.0
 KEPT = 1_000
 
 
-def _idempotency_key(
+async def _idempotency_key(
     request: Request,
     idempotency_key: Annotated[
         str | None,

@@ -83,7 +83,7 @@ def _invalid() -> FabricError:
     return FabricError(Code.CURSOR_INVALID, "the cursor is of another list, or no cursor")
 
 
-def _paging(
+async def _paging(
     request: Request,
     response: Response,
     cursor: Annotated[str, Query(max_length=2_000, description="`next` of the page before.")] = "",

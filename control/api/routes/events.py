@@ -56,7 +56,7 @@ def wanted_of(
     )
 
 
-def _filters(
+async def _filters(
     service: TheService,
     caller: Reading,
     talent: Text = "",

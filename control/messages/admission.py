@@ -39,6 +39,8 @@ __all__ = ["REFUSALS_RPS", "Limits", "Log", "Messages", "Passed"]
 
 MOST_AT_ONCE = 256
 """Messages of one transaction: a larger one would only make its first ones wait."""
+BYTES_AT_ONCE = 256 << 10
+"""Bytes of their envelopes, beyond which no further one is added: the log takes at least 1 MiB at once."""
 OFF_LOOP = 8
 """Signatures from which on a thread is worth its start."""
 REFUSALS_RPS, REFUSALS_BURST = 5, 100
@@ -164,7 +166,8 @@ class Messages:
         batch: list[_Waiting] = []
         try:
             while self._queue:
-                batch, self._queue = self._queue[:MOST_AT_ONCE], self._queue[MOST_AT_ONCE:]
+                count = _fitting(self._queue)
+                batch, self._queue = self._queue[:count], self._queue[count:]
                 await self._admit(batch)
         except BaseException as error:
             fault = FabricError(Code.INTERNAL, f"admitting messages failed: {type(error).__name__}")
@@ -271,6 +274,16 @@ class Messages:
 
 _COUNTED = frozenset({Code.MESSAGE_SENDER_UNKNOWN, Code.RATE_LIMITED, Code.BUSY, Code.ARGUMENT_SECRET})
 """Refusals that are no single message's matter, or of which nothing may be kept."""
+
+
+def _fitting(queue: Sequence[_Waiting]) -> int:
+    """How many of the first go into one transaction: one at least."""
+    size = 0
+    for count, waiting in enumerate(queue[:MOST_AT_ONCE]):
+        size += len(waiting.opened.text)
+        if size > BYTES_AT_ONCE and count:
+            return count
+    return min(len(queue), MOST_AT_ONCE)
 
 
 async def _verify(batch: Sequence[_Waiting]) -> None:

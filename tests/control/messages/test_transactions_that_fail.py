@@ -10,10 +10,11 @@ import pytest
 from envelopes import SENDER
 from messaging import Messaging
 
-from infrafabric.control.messages.admission import Limits, Messages
+from infrafabric.control.messages.admission import BYTES_AT_ONCE, Limits, Messages
 from infrafabric.control.messages.frames import read_frame
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
+from infrafabric.kernel.words.entries import MessageAdmitted
 from infrafabric.witness.writer import Proven
 
 
@@ -24,17 +25,24 @@ class Failing:
         self._log = messaging.house.log
         self.failures = failures
         self.facts, self.origin = self._log.facts, self._log.origin
+        self.transactions: list[int] = []
+        """Bytes of the envelopes in each."""
 
     async def append_proven(self, *entries: Entry) -> Sequence[Proven]:
         if self.failures:
             raise self.failures.pop(0)
+        self.transactions.append(
+            sum(len(body.envelope) for e in entries if isinstance(body := e.body, MessageAdmitted))
+        )
         return await self._log.append_proven(*entries)
 
 
-def on(messaging: Messaging, failures: list[BaseException], limits: Limits | None = None) -> Messages:
+def on(
+    messaging: Messaging, failures: list[BaseException], limits: Limits | None = None, log: Failing | None = None
+) -> Messages:
     kernel = messaging.house.kernel
     return Messages(
-        Failing(messaging, failures),
+        log or Failing(messaging, failures),
         messaging.house.authority,
         now=kernel.parts.now,
         act=kernel.act,
@@ -76,6 +84,23 @@ async def test_a_fault_refuses_what_waits_and_the_next_is_taken(messaging: Messa
     frames = [messaging.made(seq) for seq in (1, 2)]
     assert await asyncio.gather(*(take(messages, data) for data in frames)) == [Code.INTERNAL] * 2
     assert [await take(messages, data) for data in frames] == [0, 0]
+
+
+async def test_large_messages_go_in_transactions_that_the_log_takes(messaging: Messaging) -> None:
+    """Each escaped and with its facts, they would be more than a small log takes at once."""
+    scope = {str(number): "\n" * 120 for number in range(12)}
+    evidence = [
+        {"type": "f", "url": f"https://example.org/{'x' * 900}{number}", "hash": "sha256:" + "0" * 64}
+        for number in range(50)
+    ]
+    log = Failing(messaging, [])
+    messages = on(messaging, [], log=log)
+    frames = [messaging.made(seq, content={"scope": scope, "evidence": evidence}) for seq in range(1, 31)]
+    assert sum(map(len, frames)) > 1 << 20
+    assert await asyncio.gather(*(take(messages, data) for data in frames)) == [0] * 30
+    assert sum(log.transactions) == sum(map(len, frames))
+    assert max(log.transactions) <= BYTES_AT_ONCE
+    assert len(log.transactions) < 10
 
 
 async def test_who_hangs_up_has_sent_all_the_same(messaging: Messaging) -> None:

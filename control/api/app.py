@@ -9,9 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.routing import Route
 
+from infrafabric.control.api.allowed import allowed
 from infrafabric.control.api.dependencies import Known, TheService, service_of
 from infrafabric.control.api.document import document
 from infrafabric.control.api.frame.frame import Frame
@@ -88,7 +88,6 @@ LARGER = {("PUT", "/v1/adapters"): 16}
 
 HOT = {("GET", "/v1/capabilities"): capabilities.every, ("POST", "/v1/messages"): messages.send}
 
-_METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _BY_STATUS = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_UNKNOWN, 415: Code.MEDIA_TYPE}
 
 
@@ -178,13 +177,8 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """The methods that are taken under the request's path: several routes may share it."""
-    found = []
-    for method in _METHODS:
-        scope: Scope = {**request.scope, "method": method, "path_params": {}}
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes):
-            found += [method, "HEAD"] if method == "GET" else [method]
-    return [*found, "OPTIONS"] if found else []
+    at_root = [route for router in AT_ROOT for route in router.routes]
+    return allowed(request.scope["path"], ROUTERS, "/v1", [*request.app.router.routes, *at_root])
 
 
 def _json(document: object) -> bytes:

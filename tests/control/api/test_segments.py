@@ -17,7 +17,8 @@ async def test_every_route_of_the_document_is_found(served: Served) -> None:
         concrete = path.replace("{", "x").replace("}", "")
         answer = await client.options(concrete)
         methods = {name.upper() for name in operations}
-        assert (answer.status_code, methods - set(answer.headers.get("allow", "").split(", "))) == (204, set()), path
+        told = set(answer.headers.get("allow", "").split(", ")) - {"HEAD", "OPTIONS"}
+        assert (answer.status_code, told) == (204, methods), path
 
 
 async def test_what_is_under_no_segment_is_not_there(served: Served) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infrafabric.control.api.problems import problem
 from infrafabric.kernel.errors import Code, FabricError
+from infrafabric.kernel.words.access import AccessScope
 
 if TYPE_CHECKING:
     from infrafabric.control.api.principal import Principal
@@ -21,8 +23,21 @@ __all__ = ["McpDoor"]
 
 PRINCIPAL = "infrafabric.principal"
 SESSION = b"mcp-session-id"
-MOST_SESSIONS = 1_024
+MOST_SESSIONS = 512
+MOST_EACH = 32
+"""Sessions that one talent may have: an agent has one, and whoever starts it again and again leaves some behind."""
+IDLE_S = 900.0
+"""Seconds after which a session that asked for nothing is over; an agent that comes back opens another."""
 START_S = 30.0
+ANY_OF = frozenset({AccessScope.READ, AccessScope.PLAN, AccessScope.ACT})
+"""Scopes with one of which there is a tool to call."""
+
+
+@dataclass(slots=True)
+class _Session:
+    talent: str
+    used: float
+    """When it was last asked for something, in monotonic seconds."""
 
 
 class McpDoor:
@@ -34,7 +49,7 @@ class McpDoor:
         self._running: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._stop = asyncio.Event()
-        self._sessions: OrderedDict[str, str] = OrderedDict()
+        self._sessions: dict[str, _Session] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -49,7 +64,7 @@ class McpDoor:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._opened(dict(message.get("headers", ())), principal)
+                self._answered(request, message, principal)
             await send(message)
 
         await app(scope, receive, sending)
@@ -67,20 +82,32 @@ class McpDoor:
             raise FabricError(Code.AUTH_REQUIRED, f"{request.url.path} is served to callers with a bearer credential")
         principal = await self._service.door.authenticate(request)
         check_agent(principal.talent.id)
+        if not ANY_OF & principal.scopes:
+            principal.require(AccessScope.READ)
         return principal
 
     def _check_session(self, request: Request, principal: Principal) -> None:
-        """A session that somebody else opened is as good as none."""
+        """A session that somebody else opened is as good as none. Raises IF_ERR_AUTH_INVALID, IF_ERR_BUSY."""
+        now = time.monotonic()
+        self._sessions = {name: one for name, one in self._sessions.items() if now - one.used < IDLE_S}
         name = request.headers.get(SESSION.decode())
-        if name is not None and self._sessions.get(name) not in (None, principal.talent.id):
-            raise FabricError(Code.AUTH_INVALID, "the MCP session is not of this caller")
+        if name is None:
+            if sum(one.talent == principal.talent.id for one in self._sessions.values()) >= MOST_EACH:
+                said = f"{principal.talent.id} has {MOST_EACH} MCP sessions open"
+                raise FabricError(Code.BUSY, said, remedy="End one (DELETE), or use it again.", retry_after=60)
+            return
+        found = self._sessions.get(name)
+        if found is not None:
+            if found.talent != principal.talent.id:
+                raise FabricError(Code.AUTH_INVALID, "the MCP session is not of this caller")
+            found.used = now
 
-    def _opened(self, headers: dict[bytes, bytes], principal: Principal) -> None:
-        name = headers.get(SESSION, b"").decode("ascii", "replace")
-        if name and name not in self._sessions:
-            self._sessions[name] = principal.talent.id
-            while len(self._sessions) > MOST_SESSIONS:
-                self._sessions.popitem(last=False)
+    def _answered(self, request: Request, message: Message, principal: Principal) -> None:
+        name = dict(message.get("headers", ())).get(SESSION, b"").decode("ascii", "replace")
+        if request.method == "DELETE" and message["status"] < 300:
+            self._sessions.pop(request.headers.get(SESSION.decode(), ""), None)
+        elif name and name not in self._sessions:
+            self._sessions[name] = _Session(principal.talent.id, time.monotonic())
 
     async def _started(self) -> ASGIApp:
         """The server at work. Raises IF_ERR_EXTRA_MISSING."""
@@ -110,7 +137,10 @@ class McpDoor:
         tools = served.Tools(self._service.house, whose)
         # Hosts and origins are looked at by the API's frame, for every door alike.
         app = tools.server.streamable_http_app(
-            streamable_http_path="/mcp", transport_security=security(enable_dns_rebinding_protection=False)
+            streamable_http_path="/mcp",
+            transport_security=security(enable_dns_rebinding_protection=False),
+            session_idle_timeout=IDLE_S,
+            max_sessions=MOST_SESSIONS,
         )
         async with tools.telling(), tools.server.session_manager.run():
             self._app = app

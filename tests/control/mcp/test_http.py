@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import httpx2
+import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from people import People
@@ -15,6 +16,13 @@ from served import Served, listening
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.words.access import AccessScope
 
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+}
+ACCEPTING = {"Accept": "application/json, text/event-stream"}
 LAMP = {"intent": {"lamps": {"hall": True}}, "why": "the test says so"}
 
 
@@ -75,15 +83,8 @@ async def test_anothers_session_is_no_use(served: Served) -> None:
     people = People()
     mine = await served.key(await people.asker(served.house))
     other = await served.key(await people.asker(served.house, name="Other"))
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
-    }
-    accepting = {"Accept": "application/json, text/event-stream"}
-    async with at(served) as url, httpx.AsyncClient(headers=accepting) as client:
-        opened = await client.post(url, json=hello, headers={"Authorization": f"Bearer {mine}"})
+    async with at(served) as url, httpx.AsyncClient(headers=ACCEPTING, timeout=60) as client:
+        opened = await client.post(url, json=HELLO, headers={"Authorization": f"Bearer {mine}"})
         session = opened.headers["mcp-session-id"]
         stolen = {"Authorization": f"Bearer {other}", "mcp-session-id": session}
         answer = await client.post(url, json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, headers=stolen)
@@ -98,3 +99,23 @@ async def test_a_revoked_key_ends_at_once(served: Served) -> None:
         assert (await client.post(url, json={})).status_code != 401
         await people.revoke(served.house, who)
         assert (await client.post(url, json={})).status_code in (401, 403)
+
+
+async def test_one_talent_has_so_many_sessions_and_no_more(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infrafabric.control.mcp.http.MOST_EACH", 2)
+    key = await served.key(await People().asker(served.house))
+    headers = {**ACCEPTING, "Authorization": f"Bearer {key}"}
+    async with at(served) as url, httpx.AsyncClient(headers=headers, timeout=60) as client:
+        names = [(await client.post(url, json=HELLO)).headers["mcp-session-id"] for _ in range(2)]
+        full = await client.post(url, json=HELLO)
+        assert (full.status_code, full.json()["code"]) == (503, "IF_ERR_BUSY")
+        assert (await client.delete(url, headers={"mcp-session-id": names[0]})).status_code == 200
+        assert (await client.post(url, json=HELLO)).status_code == 200
+
+
+async def test_a_key_for_metrics_opens_no_session(served: Served) -> None:
+    key = await served.key(await People().asker(served.house), [AccessScope.METRICS])
+    headers = {**ACCEPTING, "Authorization": f"Bearer {key}"}
+    async with at(served) as url, httpx.AsyncClient(headers=headers) as client:
+        answer = await client.post(url, json=HELLO)
+    assert (answer.status_code, answer.json()["code"]) == (403, "IF_ERR_SCOPE_MISSING")

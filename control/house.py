@@ -139,14 +139,17 @@ class House:
             raise FabricError(Code.OPERATOR_UNKNOWN, f"the trust set does not name the operator key {key.public}")
         return Operator(key, self.log.origin, trace)
 
-    async def record(self, *entries: Entry, since: int | None = None) -> int:
+    async def record(self, *entries: Entry, since: int | None = None, check: Callable[[], object] | None = None) -> int:
         """Append entries; they are durable and under a signed checkpoint on return. A changed target begins anew, its
         breakers closed, and a kernel drops what they say is unloaded. Gives the size of the log then.
 
         `since` is the size of the log that the changes rest on: raises IF_ERR_CHANGED_MEANWHILE where one of the
-        records that they replace was changed after it, and nothing is appended then.
+        records that they replace was changed after it, and nothing is appended then. `check` is asked while nobody else
+        changes anything: what it raises refuses the records.
         """
         async with self.changing:
+            if check is not None:
+                check()
             if since is not None:
                 check_unchanged(self.reading, entries, since)
             await self._append(*entries)

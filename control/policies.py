@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,9 @@ __all__ = [
 
 LOAD = 'ifctl policy load --why "…"'
 LOAD_SHIPPED = 'ifctl policy load --shipped --why "…"'
+
+Record = Callable[..., Awaitable[object]]
+"""Appends entries, or raises."""
 
 
 def in_force(house: House) -> dict[str, str]:
@@ -129,25 +132,32 @@ def in_force_json(house: House) -> dict[str, Any]:
     return {"in_force": True, "digest": policies.digest, "policies": rules, "files": files}
 
 
-async def load(house: House, files: Mapping[str, str], why: str, operator: Operator) -> dict[str, Any]:
+async def load(
+    house: House, files: Mapping[str, str], why: str, operator: Operator, record: Record | None = None
+) -> dict[str, Any]:
     """Take a set into force; what changed, as JSON. Raises as `take` does."""
     differs = differences(files, in_force(house))
-    policies = await take(house, files, why, operator.trace, operator)
+    policies = await take(house, files, why, operator.trace, operator, record)
     return {"digest": policies.digest, "policies": len(policies.rules), "changed": differs}
 
 
 async def take(
-    house: House, files: Mapping[str, str], why: str, trace: str, operator: Operator | None = None
+    house: House,
+    files: Mapping[str, str],
+    why: str,
+    trace: str,
+    operator: Operator | None = None,
+    record: Record | None = None,
 ) -> Policies:
-    """Take a set into force, signed by the operator, once it is found valid.
+    """Take a set into force, signed by the operator, once it is found valid. By `record`, or as `House.record` does.
 
-    Raises IF_ERR_POLICY_INVALID, and what `House.operator` raises; the former set then stays. IF_ERR_EXISTS where the
-    very same files are in force already.
+    Raises IF_ERR_POLICY_INVALID, and what `House.operator` and the recording raise; the former set then stays.
+    IF_ERR_EXISTS where the very same files are in force already.
     """
     policies = load_policies(files)
     if dict(files) == in_force(house):
         raise FabricError(Code.EXISTS, "these very policies are in force already", remedy="There is nothing to do.")
-    await house.record((operator or house.operator(trace)).policy(digest_of(files), files, why))
+    await (record or house.record)((operator or house.operator(trace)).policy(digest_of(files), files, why))
     return policies
 
 

@@ -7,6 +7,7 @@ It takes the scope `administer`, a talent that holds the role `operator`, and th
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,19 @@ class Change:
     why: str
     since: int
     """Size of the log that it rests on: what others changed of the same since then is not overwritten."""
+    check: Callable[[], object]
+    """Raises where the caller may not make the change any more."""
 
-    async def record(self, *entries: Entry) -> None:
-        """Append the records. Raises IF_ERR_CHANGED_MEANWHILE, and what the log raises."""
-        await self.house.record(*entries, since=self.since)
+    async def record(self, *entries: Entry, also: Callable[[], object] | None = None) -> None:
+        """Append the records. Raises IF_ERR_CHANGED_MEANWHILE, what the log raises, and as `administering` does where
+        the caller may not any more. `also` is asked with that, while nobody else changes anything."""
+
+        def check() -> None:
+            self.check()
+            if also is not None:
+                also()
+
+        await self.house.record(*entries, since=self.since, check=check)
 
 
 def reason_of(house: House, why: str) -> str:
@@ -60,9 +70,10 @@ def at_hand(house: House) -> bool:
 
 
 def check_may(service: Service, caller: Principal, tenant: str = HOME) -> None:
-    """Raise IF_ERR_SCOPE_MISSING, IF_ERR_DENIED unless the caller may change records of `tenant`."""
+    """Raise IF_ERR_SCOPE_MISSING, IF_ERR_DENIED unless the caller may change records of `tenant` as the home's records
+    are now; IF_ERR_AUTH_*, IF_ERR_TALENT_* where its credentials hold no longer."""
     caller.require(AccessScope.ADMINISTER)
-    if not administers(service.house, caller, tenant):
+    if not administers(service.house, service.leaves.present(caller), tenant):
         raise FabricError(
             Code.DENIED, f"{caller.talent.id} is no operator of the tenant {tenant}",
             remedy="An operator makes the change, or gives the role: `ifctl talent set --role operator`.",
@@ -72,10 +83,14 @@ def check_may(service: Service, caller: Principal, tenant: str = HOME) -> None:
 async def administering(service: Service, caller: Principal, why: str, trace: str, tenant: str = HOME) -> Change:
     """Leave to change records of `tenant`: of `default` also for what is the whole home's.
 
+    It rests on the log as it is when this is called. A route that reads the record first must not wait in between.
     Raises as `check_may` and `reason_of` do, and IF_ERR_OPERATOR_AWAY where the operator's key is not at hand.
     """
-    check_may(service, caller, tenant)
-    return await signing(service, caller, why, trace)
+
+    def check() -> None:
+        check_may(service, caller, tenant)
+
+    return await signing(service, caller, why, trace, check)
 
 
 def allowed(service: Service, caller: Principal, why: str, tenant: str = HOME) -> str:
@@ -89,12 +104,18 @@ def allowed(service: Service, caller: Principal, why: str, tenant: str = HOME) -
     return reason_of(service.house, why)
 
 
-async def signing(service: Service, caller: Principal, why: str, trace: str) -> Change:
-    """The operator's key at work for a caller that was found to be allowed the change.
+async def signing(
+    service: Service, caller: Principal, why: str, trace: str, check: Callable[[], object] | None = None
+) -> Change:
+    """The operator's key at work for a caller that was found to be allowed the change. `check` says so, and is asked
+    again; where there is none, the caller's credentials have to hold.
 
-    Raises as `reason_of` does, and IF_ERR_OPERATOR_AWAY.
+    It rests on the log as it is when this is called. Raises as `reason_of` and `check` do, and IF_ERR_OPERATOR_AWAY.
     """
     house = service.house
+    since = house.log.size
+    check = check or (lambda: service.leaves.present(caller))
+    check()
     reason = reason_of(house, why)
     if not at_hand(house):
         raise FabricError(Code.OPERATOR_AWAY, "this kernel serves without the operator's key")
@@ -104,4 +125,5 @@ async def signing(service: Service, caller: Principal, why: str, trace: str) -> 
         if error.code in _AWAY:
             raise FabricError(Code.OPERATOR_AWAY, f"the operator's key is not at hand: {error.message}") from None
         raise
-    return Change(house, replace(operator, who=caller.talent.id), reason, house.log.size)
+    check()  # loading the key takes long enough for the caller's own leave to end
+    return Change(house, replace(operator, who=caller.talent.id), reason, since, check)

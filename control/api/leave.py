@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -56,6 +57,12 @@ class Leaves:
 
         return check
 
+    def present(self, principal: Principal) -> Principal:
+        """The caller with its talent as it is now. Raises IF_ERR_AUTH_*, IF_ERR_TALENT_* unless its credentials still
+        hold, for all that they were for."""
+        talent = self._holding(principal, principal.scopes)
+        return replace(principal, talent=talent)
+
     def _look(self, principal: Principal) -> FabricError | None:
         key = (
             principal.method,
@@ -82,20 +89,24 @@ class Leaves:
 
     def _check(self, principal: Principal) -> None:
         principal.require(AccessScope.READ)
-        talent = self._house.authority.talent(principal.talent.id)
-        if talent.tenant != principal.talent.tenant:
-            raise FabricError(Code.AUTH_INVALID, f"{talent.id} belongs to another tenant now")
-        self._check_credentials(principal, talent)
+        talent = self._holding(principal, frozenset({AccessScope.READ}))
         decision = self._guard.may_read_log(talent, talent.tenant)
         if decision.verdict is not Verdict.SHARE:
             raise FabricError(Code.DENIED, f"{talent.id} may not read the log: {decision.reason}")
 
-    def _check_credentials(self, principal: Principal, talent: Talent) -> None:
+    def _holding(self, principal: Principal, scopes: frozenset[AccessScope]) -> Talent:
+        talent = self._house.authority.talent(principal.talent.id)
+        if talent.tenant != principal.talent.tenant:
+            raise FabricError(Code.AUTH_INVALID, f"{talent.id} belongs to another tenant now")
+        self._check_credentials(principal, talent, scopes)
+        return talent
+
+    def _check_credentials(self, principal: Principal, talent: Talent, scopes: frozenset[AccessScope]) -> None:
         if principal.expires is not None and self._house.clock() >= principal.expires:
             raise FabricError(Code.AUTH_EXPIRED, f"the credentials expired at {principal.expires:%Y-%m-%dT%H:%M:%SZ}")
         match principal.method:
             case Method.API_KEY:
-                self._check_key(principal)
+                self._check_key(principal, scopes)
             case Method.SIGNATURE if talent.key != principal.talent.key:
                 raise FabricError(Code.AUTH_INVALID, f"the key of {talent.id} is another one now")
             case Method.OIDC:
@@ -107,10 +118,10 @@ class Leaves:
             case _:
                 pass
 
-    def _check_key(self, principal: Principal) -> None:
+    def _check_key(self, principal: Principal, scopes: frozenset[AccessScope]) -> None:
         fact = self._house.authority.get("api_key", principal.credential)
         key = None if fact is None else ApiKey.model_validate(fact)
-        if key is None or key.talent != principal.talent.id or AccessScope.READ not in key.scopes:
+        if key is None or key.talent != principal.talent.id or not scopes <= set(key.scopes):
             raise FabricError(Code.AUTH_INVALID, f"the API key {principal.credential} does not hold any more")
         if key.expires and self._house.clock() >= datetime.fromisoformat(key.expires):
             raise FabricError(Code.AUTH_EXPIRED, f"the API key {key.id} expired at {key.expires}")

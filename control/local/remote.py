@@ -55,8 +55,10 @@ class RemoteHouse(House):
     def log(self) -> WitnessLog:
         return cast("WitnessLog", self._log)
 
-    async def record(self, *entries: Entry, since: int | None = None) -> int:
+    async def record(self, *entries: Entry, since: int | None = None, check: Callable[[], object] | None = None) -> int:
         """See `House.record`. What was changed since this house was opened is not written over."""
+        if check is not None:
+            check()
         call = calls.Record(
             entries=tuple(wire.entry_to(entry) for entry in entries), since=self._seen if since is None else since
         )

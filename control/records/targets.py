@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from infrafabric.control.operator import Operator
 
 __all__ = ["check_known", "known_targets", "remove_target", "set_target", "target_of"]
+
+Record = Callable[..., Awaitable[object]]
+"""Appends entries, or raises."""
 
 
 def target_of(**members: Any) -> Target:
@@ -74,20 +78,20 @@ def known_targets(house: House) -> list[dict[str, Any]]:
     return rows
 
 
-async def set_target(house: House, operator: Operator, value: Target, why: str, since: int | None = None) -> None:
-    """Record the target as a whole; `since` as of `House.record`. Raises as `check_known` does."""
+async def set_target(house: House, operator: Operator, value: Target, why: str, record: Record | None = None) -> None:
+    """Record the target as a whole, by `record` or as `House.record` does. Raises as `check_known` and that do."""
     check_known(house, value)
-    await house.record(operator.target(value, why), since=since)
+    await (record or house.record)(operator.target(value, why))
     forget_health(house.home.root, value.name)
 
 
 async def remove_target(
-    house: House, operator: Operator, name: str, why: str, since: int | None = None
+    house: House, operator: Operator, name: str, why: str, record: Record | None = None
 ) -> tuple[Target, list[Grant]]:
     """Forget a target and take back every grant on it. Raises IF_ERR_TARGET_UNKNOWN."""
     value = house.authority.target(name)
     grants = [Grant.model_validate(one) for _, one in house.authority.scan("grant") if one["target"] == name]
     revoked = [operator.grant(grant, why, "revoked") for grant in grants]
-    await house.record(*revoked, operator.target(value, why, "removed"), since=since)
+    await (record or house.record)(*revoked, operator.target(value, why, "removed"))
     forget_health(house.home.root, name)
     return value, grants

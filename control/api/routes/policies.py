@@ -43,4 +43,4 @@ async def put(
     change = await administering(service, caller, given.why, trace)
     present = in_force_json(house)
     conditions.may_change(present if present["in_force"] else None)
-    return answer(await load(house, given.files, change.why, change.operator))
+    return answer(await load(house, given.files, change.why, change.operator, change.record))

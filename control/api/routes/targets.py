@@ -71,7 +71,7 @@ async def put(
     members = given.model_dump(exclude={"why", "tenant"})
     value = target_of(name=name, tenant=tenant, **members)
     check_reach(house, caller, value, former)
-    await set_target(house, change.operator, value, change.why, since=change.since)
+    await set_target(house, change.operator, value, change.why, record=change.record)
     doubts = doubtful_of_target(house, value) if value.hazards and in_force(house) else {}
     shape: dict[str, Any] = {"target": value.as_json(), "change": "set" if former is not None else "added"}
     if doubts:
@@ -89,7 +89,7 @@ async def remove(
     former = own_target(house, caller, name)
     change = await administering(service, caller, given.why, trace, former.tenant)
     conditions.may_change(former.as_json())
-    value, grants = await remove_target(house, change.operator, name, change.why, since=change.since)
+    value, grants = await remove_target(house, change.operator, name, change.why, record=change.record)
     revoked = [grant.as_json() for grant in grants]
     return answer({"target": value.as_json(), "change": "removed", "revoked": revoked})
 

@@ -42,6 +42,8 @@ NONCES_EACH = 20_000
 MAX_SIGNATURE_BYTES = 4_096
 _NONCE = re.compile(r"[\x21-\x7e]{8,128}")
 _REQUIRED = ("@method", "@target-uri")
+_WHERE_SENT = ("if-match", "if-none-match", "idempotency-key")
+"""Headers that say what a change rests on, or that it is to be done once: who passes the request on could add them."""
 
 
 class SignedRequests:
@@ -147,11 +149,13 @@ class _Message:
 
 
 def _verified(request: HTTPConnection, keys: _Keys, body: bytes) -> VerifyResult:
-    """The one signature of the request, which holds and covers method, address and body."""
+    """The one signature of the request, which holds and covers method, address, body, and the headers by which the
+    request means another thing."""
+    required = (*_REQUIRED, *(name for name in _WHERE_SENT if name in request.headers))
     message = _Message(request.scope.get("method", "GET"), target_uri(request), request.headers)
     try:
         (found,) = _Verifier(signature_algorithm=ED25519, key_resolver=keys).verify(
-            message, max_age=None, require_components=_REQUIRED, body=body
+            message, max_age=None, require_components=required, body=body
         )
     except (HTTPMessageSignaturesException, ValueError) as error:
         if isinstance(error.__cause__, FabricError):

@@ -290,11 +290,11 @@ class Kernel:
             if running[0] != digest:
                 raise _conflict(ask)
             self._suppressed += 1
-            return await asyncio.shield(running[1])
+            return _answering(ask, await asyncio.shield(running[1]))
         known = None if over else self._known(ask)
         if known is not None:
             self._suppressed += 1
-            return await self._again(known)
+            return _answering(ask, await self._again(known))
         future: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._keys[key] = (digest, future)
         try:
@@ -405,6 +405,30 @@ def _digest(ask: Ask) -> str:
             undoes=ask.undoes,
         )
     )
+
+
+def _answering(ask: Ask, report: Report) -> Report:
+    """`report` of an earlier ask, as the answer to `ask`. An earlier refusal is one for both.
+
+    Raises IF_ERR_IDEMPOTENCY_CONFLICT where `ask` says more of what must hold than was looked at: a plan that is
+    another one, hazards that nobody weighed, attempts to refute it that were not made.
+    """
+    if report.outcome is Outcome.REFUSED:
+        return report
+    writes = ask.purpose in ("apply", "undo") and report.plan is not None and bool(report.plan.changes)
+    unlike = [
+        name
+        for name, differs in (
+            ("expect", bool(ask.expect) and ask.expect != report.changes_digest),
+            ("hazards", not set(ask.hazards) <= set(report.hazards)),
+            ("falsify", ask.falsify and writes and not report.attempts),
+        )
+        if differs
+    ]
+    if unlike:
+        message = f"{report.action} was asked for under the key {ask.idempotency_key[:80]!r} with another"
+        raise FabricError(Code.IDEMPOTENCY_CONFLICT, f"{message} {', '.join(unlike)}")
+    return report
 
 
 def _conflict(ask: Ask) -> FabricError:

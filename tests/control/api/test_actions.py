@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
 import httpx
+import pytest
 from described import Described
 from people import People
 from served import Served
@@ -50,6 +52,38 @@ async def test_the_same_key_and_intent_is_done_once(served: Served, api: httpx.A
     assert len(served.world.peer.writes) == 1
     other = await api.post("/v1/actions", json=lamps(porch=True), headers=key)
     assert (other.status_code, other.json()["code"]) == (409, "IF_ERR_IDEMPOTENCY_CONFLICT")
+
+
+@pytest.mark.parametrize(
+    "more", [{"expect": f"sha256:{'0' * 64}"}, {"hazards": ["legal"]}, {"falsify": True}], ids=lambda it: next(iter(it))
+)
+async def test_under_the_same_key_nothing_more_is_asked_than_was_looked_at(
+    served: Served, api: httpx.AsyncClient, more: dict[str, Any]
+) -> None:
+    key = {"Idempotency-Key": "once"}
+    first, second = await asyncio.gather(
+        api.post("/v1/actions", json=lamps(hall=True), headers=key),
+        api.post("/v1/actions", json={**lamps(hall=True), **more}, headers=key),
+    )
+    third = await api.post("/v1/actions", json={**lamps(hall=True), **more}, headers=key)
+    assert first.status_code == 200, first.text
+    for other in (second, third):
+        assert (other.status_code, other.json()["code"]) == (409, "IF_ERR_IDEMPOTENCY_CONFLICT")
+        assert next(iter(more)) in other.json()["detail"]
+    assert len(served.world.peer.writes) == 1
+
+
+async def test_the_same_key_and_demands_are_answered_alike(served: Served, api: httpx.AsyncClient) -> None:
+    """Also where there was nothing to change, and so nothing to refute."""
+    looked = (await api.post("/v1/actions", json=lamps("plan", hall=True))).json()
+    asked = {**lamps(hall=True), "expect": looked["changes_digest"], "falsify": True}
+    for name, wanted in (("once", asked), ("again", {**asked, "expect": ""})):
+        key = {"Idempotency-Key": name}
+        first = await api.post("/v1/actions", json=wanted, headers=key)
+        second = await api.post("/v1/actions", json=wanted, headers=key)
+        assert (first.status_code, second.status_code) == (200, 200), first.text + second.text
+        assert first.json()["action"] == second.json()["action"]
+    assert len(served.world.peer.writes) == 1
 
 
 async def test_a_refusal_on_record_names_its_action(served: Served, api: httpx.AsyncClient) -> None:
@@ -151,14 +185,20 @@ async def test_what_became_of_an_action_in_doubt_is_said_by_a_person(
     said = {"outcome": "done", "why": "I heard it"}
     refused = await described.checking(robot).post(f"/v1/actions/{action}/close", json=said)
     assert (refused.status_code, refused.json()["code"]) == (403, "IF_ERR_DENIED")
-    closed = await api.post(f"/v1/actions/{action}/close", json=said)
+    script = await api.post(f"/v1/actions/{action}/close", json=said)
+    assert (script.status_code, script.json()["code"]) == (403, "IF_ERR_DENIED"), "a person's key is no person"
+    person = described.checking(await served.person())
+    closed = await person.post(f"/v1/actions/{action}/close", json=said)
     assert closed.json() == {"action": action, "outcome": "done"}
     assert (await api.get("/v1/actions?state=open")).json()["actions"] == []
 
 
-async def test_an_action_that_is_over_cannot_be_closed(served: Served, api: httpx.AsyncClient) -> None:
+async def test_an_action_that_is_over_cannot_be_closed(
+    served: Served, api: httpx.AsyncClient, described: Described
+) -> None:
     done = (await api.post("/v1/actions", json=lamps(hall=True))).json()["action"]
-    answer = await api.post(f"/v1/actions/{done}/close", json={"outcome": "failed", "why": "I looked"})
+    person = described.checking(await served.person())
+    answer = await person.post(f"/v1/actions/{done}/close", json={"outcome": "failed", "why": "I looked"})
     assert (answer.status_code, answer.json()["code"]) == (400, "IF_ERR_USAGE")
     assert (await api.get(f"/v1/actions/{done}")).json()["state"] == "converged"
 

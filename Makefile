@@ -14,8 +14,9 @@ demo: .venv/.installed
 run: .venv/.installed
 	@$(BIN)/ifctl up
 
+# Two processes, a file to each in turn: most tests wait for something else than the processor.
 test: .venv/.installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -10,9 +10,10 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope
 from infrafabric.kernel.words.things import Talent
 
-__all__ = ["ALL_SCOPES", "Method", "Principal"]
+__all__ = ["ALL_SCOPES", "PERSON", "Method", "Principal"]
 
 ALL_SCOPES = frozenset(AccessScope)
+PERSON = "if://person/"
 
 
 class Method(StrEnum):
@@ -42,6 +43,19 @@ class Principal:
     def unattended(self) -> bool:
         """Whether credentials that work by themselves ask: a key or token in a script is no person at work."""
         return self.method in (Method.API_KEY, Method.OIDC)
+
+    @property
+    def in_person(self) -> bool:
+        """Whether a person asks by what only it has: its key, or a browser at which it sits."""
+        return self.talent.id.startswith(PERSON) and not self.unattended
+
+    def require_person(self, what: str) -> None:
+        """Raise IF_ERR_DENIED unless the caller is in person: `what` is left to it alone."""
+        if not self.in_person:
+            raise FabricError(
+                Code.DENIED, f"{self.talent.id} by {self.credential} is no person at work: {what}",
+                remedy="A person asks at the console, with a request signed by its own key, or with ifctl.",
+            )  # fmt: skip
 
     def require(self, scope: AccessScope) -> None:
         """Raise IF_ERR_SCOPE_MISSING where the credentials are not for that."""

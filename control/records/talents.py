@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -41,8 +42,10 @@ def owner_of(house: House, name: str, owned: str, tenant: str) -> str:
     return owner.id
 
 
-def check_unused(house: House, public: str, talent: str) -> None:
-    """Refuse a key that is someone else's: who signed what must never be in question."""
+def check_unused(house: House, public: str, talent: str, names: Callable[[str], bool] = lambda tenant: True) -> None:
+    """Refuse a key that is someone else's: who signed what must never be in question. The other is named where `names`
+    says so of its tenant. Raises IF_ERR_EXISTS."""
     for other, value in house.authority.scan("talent"):
         if other != talent and value.get("key") == public:
-            raise FabricError(Code.EXISTS, f"that is the key of {other}: each talent has one of its own")
+            whose = other if names(value["tenant"]) else "another talent"
+            raise FabricError(Code.EXISTS, f"that is the key of {whose}: each talent has one of its own")

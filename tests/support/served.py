@@ -77,6 +77,14 @@ class Served:
         """A client of the home's operator, who may do everything."""
         return self.client(await self.key())
 
+    async def person(self, talent: str = OPERATOR) -> httpx.AsyncClient:
+        """A browser at which that person sits: the home's operator, unless said otherwise."""
+        client = self.client("", **{"User-Agent": "Firefox"})
+        answer = await client.post("/v1/sessions", json={"token": self.service.sessions.link(talent)})
+        assert answer.status_code == 201, answer.text
+        client.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        return client
+
 
 class _Server(uvicorn.Server):
     @contextmanager

@@ -298,9 +298,10 @@ async def replay(action: str, service: TheService, caller: Planning) -> Response
 
 @router.post("/{action}/close", response_model=Closed)
 async def close(action: str, given: Closing, service: TheService, caller: Acting) -> Response:
-    """Close an action that is in doubt, after a look at the target, on a person's word."""
+    """Close an action that is in doubt, after a look at the target, on the word of a person who is there."""
     house = service.house
     own_action(house, caller, action)
+    caller.require_person(f"only one who looked can say what {action} did")
     await house.kernel.close(action, Outcome(given.outcome), caller.talent.id, reason_of(house, given.why))
     state = house.log.facts.get("state", action)
     assert state is not None, "an action that was closed has a state"

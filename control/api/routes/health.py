@@ -14,7 +14,7 @@ from infrafabric.control.readiness import Part, PartState, ready, targets_of
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope
 
-__all__ = ["may_measure", "router"]
+__all__ = ["router"]
 
 router = APIRouter(tags=["health"])
 
@@ -42,18 +42,14 @@ async def readyz(request: Request, service: TheService) -> Response:
 
 
 async def _caller(request: Request) -> Principal | None:
-    """Who asks, where they say so. Credentials that do not hold, or are for something else, are refused."""
+    """Who asks, where they say so. Credentials that do not hold, or are neither for measuring nor for reading, are
+    refused."""
     try:
         caller = await service_of(request).door.authenticate(request)
     except FabricError as error:
         if error.code is Code.AUTH_REQUIRED:
             return None
         raise
-    return may_measure(caller)
-
-
-def may_measure(caller: Principal) -> Principal:
-    """Raises IF_ERR_SCOPE_MISSING where the credentials are neither for measuring nor for reading."""
     if AccessScope.READ not in caller.scopes:
         caller.require(AccessScope.METRICS)
     return caller

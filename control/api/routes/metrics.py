@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from infrafabric.control.api.dependencies import Known, TheService
-from infrafabric.control.api.routes.health import may_measure
+from infrafabric.control.api.tenancy import check_home
 from infrafabric.control.telemetry.metrics import CONTENT_TYPE
+from infrafabric.kernel.words.access import AccessScope
 
 __all__ = ["router"]
 
@@ -21,5 +22,6 @@ router = APIRouter(tags=["health"])
 )
 async def metrics(service: TheService, caller: Known) -> Response:
     """Requests, actions, decisions, drivers, sandbox, queues, the log and the service levels, of the whole kernel."""
-    may_measure(caller)
+    caller.require(AccessScope.METRICS)
+    check_home(caller, "the metrics page")
     return Response(service.metrics.page(), media_type=CONTENT_TYPE)

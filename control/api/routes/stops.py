@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -34,9 +34,10 @@ ASKED_S = 0.02
 
 @router.get("", response_model=Stops)
 async def standing(service: TheService, caller: Reading) -> Response:
-    """What is halted now, as far as it halts the caller's tenant."""
+    """What is halted now, as far as it halts the caller's tenant. `by` and `why` are empty where the stop is the whole
+    home's and the caller is of another tenant."""
     house = service.house
-    rows = [one for one in standing_stops(house) if _concerns(house, caller, one)]
+    rows = [_told(caller, one) for one in standing_stops(house) if _concerns(house, caller, one)]
     return answer({"stops": [{**asdict(one), "what": one.what} for one in rows]})
 
 
@@ -55,11 +56,11 @@ async def stop(given: StopTaken, service: TheService, caller: Administering, tra
 
 @router.post("/lift", response_model=StopChanged)
 async def lift(given: StopTaken, service: TheService, caller: Administering, trace: Trace) -> Response:
-    """Lift a stop: the one that is named and no other, on a person's word. Writes go on once the log says so."""
+    """Lift a stop: the one that is named and no other, on the word of a person who is there. Writes go on once the log
+    says so."""
     house, who = service.house, caller.talent.id
     scope, name = _named(service, caller, given)
-    if not who.startswith("if://person/"):
-        raise FabricError(Code.DENIED, f"{who} is no person: only a person lifts a stop")
+    caller.require_person("only a person lifts a stop")
     why, key = reason_of(house, given.why), stop_key(scope, name)
     if (scope, name) not in [(one.scope, one.name) for one in standing_stops(house)]:
         raise FabricError(Code.USAGE, f"nothing is halted for {what_of(key)}", remedy="GET /v1/stops shows what is.")
@@ -95,6 +96,12 @@ def _concerns(house: House, caller: Principal, one: Standing) -> bool:
         return True
     found = house.authority.get("talent", one.name)
     return found is not None and found["tenant"] == caller.talent.tenant
+
+
+def _told(caller: Principal, one: Standing) -> Standing:
+    if one.scope == "talent" or caller.talent.tenant == HOME:
+        return one
+    return replace(one, by="", why="")
 
 
 async def _recorded(house: House, key: str, *, stands: bool) -> bool:

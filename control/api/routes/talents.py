@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Query
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from infrafabric.control.api.bodies import Routes
 from infrafabric.control.api.dependencies import Administering, Reading, TheService, Trace
 from infrafabric.control.api.etags import Conditional
 from infrafabric.control.api.paging import Paged
+from infrafabric.control.api.principal import PERSON
 from infrafabric.control.api.shapes.common import Because
 from infrafabric.control.api.shapes.records import (
     TalentAdded,
@@ -22,12 +24,17 @@ from infrafabric.control.api.shapes.records import (
     TalentShown,
     TalentTaken,
 )
-from infrafabric.control.api.tenancy import own_talent, place_of
+from infrafabric.control.api.tenancy import own_talent, place_of, sees
 from infrafabric.control.cli.talent_view import list_json, show_json
 from infrafabric.control.records.talents import check_unused, owner_of, talent_of
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.names import talent_id
 from infrafabric.keys.signing import PublicKey
+
+if TYPE_CHECKING:
+    from infrafabric.control.api.principal import Principal
+    from infrafabric.control.house import House
+    from infrafabric.kernel.words.things import Talent
 
 __all__ = ["router"]
 
@@ -57,7 +64,7 @@ async def add(given: TalentAdded, service: TheService, caller: Administering, tr
     tenant = given.tenant or caller.talent.tenant
     change = await administering(service, caller, given.why, trace, tenant)
     name = talent_id(given.name, given.kind)
-    enrolled = str(PublicKey.enrol(given.key)) if given.key is not None else None
+    enrolled = _enrolled(caller, name, given.key) if given.key is not None else None
     members = given.model_dump(exclude={"why", "tenant", "name", "kind", "key", "owner"})
     value = talent_of(
         id=name,
@@ -67,10 +74,8 @@ async def add(given: TalentAdded, service: TheService, caller: Administering, tr
         **members,
     )
     if house.authority.get("talent", value.id) is not None:
-        raise FabricError(Code.EXISTS, f"there is a talent {value.id} already")
-    if enrolled is not None:
-        check_unused(house, enrolled, value.id)
-    await change.record(change.operator.talent(value, change.why))
+        raise FabricError(Code.EXISTS, f"the name {value.id} is taken")
+    await change.record(change.operator.talent(value, change.why), also=_unused(house, caller, value))
     return answer({"talent": value.as_json(), "change": "added"}, 201)
 
 
@@ -86,18 +91,20 @@ async def revoke(name: str, given: Because, service: TheService, caller: Adminis
 
 @router.put("/{name:path}/key", response_model=TalentChange)
 async def key(name: str, given: TalentKey, service: TheService, caller: Administering, trace: Trace) -> Response:
-    """Enrol the public key that a talent made. Approvals by a former key that were not used yet count no longer."""
+    """Enrol the public key that a talent made. Approvals by a former key that were not used yet count no longer.
+
+    Whoever has a person's key is that person: it is enrolled by a person who is there, never by an API key or token.
+    """
     house = service.house
     value = house.authority.talent(own_talent(house, caller, name))
     change = await administering(service, caller, given.why, trace, value.tenant)
-    enrolled = str(PublicKey.enrol(given.key))
+    enrolled = _enrolled(caller, value.id, given.key)
     if value.key is not None and not given.replace:
         raise FabricError(
             Code.EXISTS, f"{value.id} has the key {value.key} already", remedy='Give another in its place: "replace".'
         )
-    check_unused(house, enrolled, value.id)
     changed = value.model_copy(update={"key": enrolled})
-    await change.record(change.operator.talent(changed, change.why))
+    await change.record(change.operator.talent(changed, change.why), also=_unused(house, caller, changed))
     return answer({"talent": changed.as_json(), "change": "key"})
 
 
@@ -128,3 +135,21 @@ async def put(
     )
     await change.record(change.operator.talent(value, change.why))
     return answer({"talent": value.as_json(), "change": "set"})
+
+
+def _enrolled(caller: Principal, talent: str, key: str) -> str:
+    """The public key to record. Raises IF_ERR_DENIED for a person's where the caller is nobody in person, and what
+    `PublicKey.enrol` raises."""
+    if talent.startswith(PERSON):
+        caller.require_person(f"the key of {talent} is enrolled by a person alone")
+    return str(PublicKey.enrol(key))
+
+
+def _unused(house: House, caller: Principal, value: Talent) -> Callable[[], None]:
+    """What raises where the key of `value` is another's by now."""
+
+    def check() -> None:
+        if value.key is not None:
+            check_unused(house, value.key, value.id, lambda tenant: sees(house, caller, tenant))
+
+    return check

@@ -159,10 +159,26 @@ async def test_a_stop_halts_writes_until_a_person_lifts_it(
     lifting = {"scope": "capability", "name": "house.lamps", **WHY}
     answer = await described.checking(served.client(await served.key(robot))).post("/v1/stops/lift", json=lifting)
     assert (answer.status_code, answer.json()["code"]) == (403, "IF_ERR_DENIED")
-    assert (await api.post("/v1/stops/lift", json=lifting)).json()["stop"]["change"] == "lifted"
+    script = await api.post("/v1/stops/lift", json=lifting)
+    assert (script.status_code, script.json()["code"]) == (403, "IF_ERR_DENIED"), "a person's key is no person"
+    person = described.checking(await served.person())
+    assert (await person.post("/v1/stops/lift", json=lifting)).json()["stop"]["change"] == "lifted"
     assert (await api.post("/v1/actions", json=LAMPS)).json()["outcome"] == "converged"
     unknown = await api.post("/v1/stops", json={"scope": "capability", "name": "house.nothing", **WHY})
     assert unknown.status_code == 404
+
+
+async def test_another_tenant_reads_of_a_stop_that_it_holds_and_not_whose(served: Served, described: Described) -> None:
+    api = described.checking(await served.operator())
+    guest = described.checking(served.client(await served.key(await served.talent("Guest", tenant="south"))))
+    for body in ({"scope": "capability", "name": "house.bell"}, {"scope": "talent", "name": "Guest"}):
+        assert (await api.post("/v1/stops", json={**body, "why": "the heirs quarrel"})).status_code == 200
+    home, theirs = [(await client.get("/v1/stops")).json()["stops"] for client in (api, guest)]
+    assert [(row["scope"], row["by"], row["why"]) for row in home] == [("capability", OPERATOR, "the heirs quarrel")]
+    assert [(row["what"], row["by"], row["why"]) for row in theirs] == [
+        ("capability house.bell", "", ""),
+        ("talent if://agent/Guest", OPERATOR, "the heirs quarrel"),
+    ]
 
 
 async def test_a_breaker_is_closed_by_who_knows_of_the_repair(served: Served, api: httpx.AsyncClient) -> None:

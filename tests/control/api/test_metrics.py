@@ -104,9 +104,18 @@ async def test_no_name_of_a_talent_target_or_action_is_on_the_page(listening: Li
 
 async def test_the_page_is_for_who_may_measure(served: Served) -> None:
     assert (await served.client().get("/metrics")).status_code == 401
-    answer = await served.client(await served.key(OPERATOR, [AccessScope.ACT])).get("/metrics")
-    assert (answer.status_code, answer.json()["code"]) == (403, "IF_ERR_SCOPE_MISSING")
-    assert (await served.client(await served.key(OPERATOR, [AccessScope.READ])).get("/metrics")).status_code == 200
+    for scope in (AccessScope.ACT, AccessScope.READ):
+        answer = await served.client(await served.key(OPERATOR, [scope])).get("/metrics")
+        assert (answer.status_code, answer.json()["code"]) == (403, "IF_ERR_SCOPE_MISSING")
+    assert (await served.client(await served.key(OPERATOR, [AccessScope.METRICS])).get("/metrics")).status_code == 200
+
+
+async def test_the_whole_kernels_figures_are_not_another_tenants(served: Served) -> None:
+    guest = await served.talent("Guest", tenant="south", roles=["operator"])
+    for path in ("/metrics", "/v1/metrics"):
+        answer = await served.client(await served.key(guest)).get(path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "IF_ERR_DENIED")
+        assert "house." not in answer.text
 
 
 async def test_routes_are_labels_and_their_parameters_are_none(served: Served) -> None:

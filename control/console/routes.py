@@ -1,7 +1,8 @@
 """`/v1/passkeys` and answers by passkey: what a browser needs for WebAuthn's two ceremonies, and what comes of them.
 
-A passkey is enrolled by the person itself, in a console session, under the operator's signature; who has one already
-shows it first, so that a session that was stolen cannot bring a passkey of its own.
+A passkey is enrolled and revoked by the person itself, in a console session, under the operator's signature. Who has
+one shows it first, and who had one comes by a link that was made since: a session that was stolen can neither bring a
+passkey of its own nor make room for one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from infrafabric.control.api.routes.actions import ENDINGS
 from infrafabric.control.api.routes.approvals import question_of
 from infrafabric.control.api.service import Service
 from infrafabric.control.api.shapes.actions import Reported
-from infrafabric.control.api.shapes.common import Because
 from infrafabric.control.api.tenancy import own_talent
 from infrafabric.control.console.answers import agreement, challenge_of, objection
 from infrafabric.control.console.challenges import LASTS_S, Challenges
@@ -34,9 +34,11 @@ from infrafabric.control.console.shapes import (
     NewPasskey,
     PasskeyRow,
     Passkeys,
+    Revocation,
+    RevokeOptions,
     Signed,
 )
-from infrafabric.control.records.passkeys import known_passkey, passkey_json, passkeys
+from infrafabric.control.records.passkeys import known_passkey, last_changed, passkey_json, passkeys
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import Assertion, Passkey
 from infrafabric.kernel.words.plan import Verdict
@@ -79,7 +81,7 @@ async def options_to_enrol(request: Request, service: TheService, caller: Approv
     _check_may_enrol(caller)
     rp_id, _ = _page(request)
     challenge = _challenges(service).new(caller.credential, service.house.clock().timestamp())
-    owned = [_descriptor(one) for one in _passkeys(service, caller.talent.id, rp_id)]
+    owned = _shown_here(service, caller, rp_id)
     options = {
         "challenge": base64url(challenge),
         "rp": {"id": rp_id, "name": f"InfraFabric {service.house.log.origin}"},
@@ -105,7 +107,15 @@ async def enrol(given: NewPasskey, request: Request, service: TheService, caller
     rp_id, origin = _page(request)
     challenge = from_base64url(given.challenge)
     _challenges(service).check(challenge, caller.credential, house.clock().timestamp())
-    change = await signing(service, caller, given.why, trace)
+
+    def check() -> None:
+        service.leaves.present(caller)
+        if given.shown is not None:
+            _shown(service, caller, given.shown, challenge, rp_id, origin)
+        else:
+            _check_first(service, request, caller)
+
+    change = await signing(service, caller, given.why, trace, check)
     made = given.registration
     response = {"clientDataJSON": made.client_data, "attestationObject": made.attestation}
     found = verify_enrolment(
@@ -114,10 +124,6 @@ async def enrol(given: NewPasskey, request: Request, service: TheService, caller
         rp_id=rp_id,
         origins=[origin],
     )
-    if given.shown is not None:
-        _shown(service, caller, given.shown, challenge, rp_id, origin)
-    elif _passkeys(service, caller.talent.id, rp_id):
-        raise FabricError(Code.PASSKEY_INVALID, f"{caller.talent.id} has a passkey, which has to be shown first")
     if house.log.facts.get("passkey", found.id) is not None:
         raise FabricError(Code.PASSKEY_INVALID, "the passkey is enrolled already")
     passkey = Passkey(
@@ -128,24 +134,43 @@ async def enrol(given: NewPasskey, request: Request, service: TheService, caller
         rp_id=rp_id,
         label=given.label,
     )
-    await change.record(change.operator.passkey(passkey, change.why))
+    await change.record(change.operator.passkey(passkey, change.why), also=check)
     return answer(passkey_json(passkey), 201)
 
 
 @router.post("/passkeys/{passkey_id}/revoke", response_model=PasskeyRow)
 async def revoke(
-    passkey_id: PasskeyId, given: Because, service: TheService, caller: Approving, trace: Trace
+    passkey_id: PasskeyId, given: Revocation, request: Request, service: TheService, caller: Approving, trace: Trace
 ) -> Response:
     """Let a passkey answer nothing any more; what it agreed to and was not done yet is not done.
 
-    The caller's own, or as an administrator one of its tenant.
+    One's own, in a console session and by showing one of them that works on this page; or as an administrator another's
+    of the tenant.
     """
     passkey = known_passkey(service.house, passkey_id, lambda it: it.tenant == caller.talent.tenant)
-    if passkey.talent != caller.talent.id:
-        check_may(service, caller, passkey.tenant)
-    change = await signing(service, caller, given.why, trace)
+
+    def check() -> None:
+        if passkey.talent != caller.talent.id:
+            check_may(service, caller, passkey.tenant)
+        else:
+            service.leaves.present(caller)
+            _check_owner(service, request, caller, passkey, given)
+
+    change = await signing(service, caller, given.why, trace, check)
     await change.record(change.operator.passkey(passkey, change.why, "revoked"))
     return answer(passkey_json(passkey))
+
+
+@router.post("/passkeys/{passkey_id}/revoke/options", response_model=RevokeOptions)
+async def options_to_revoke(
+    passkey_id: PasskeyId, request: Request, service: TheService, caller: Approving
+) -> Response:
+    """What `navigator.credentials.get` takes to show a passkey of the caller's, so that this one may be revoked."""
+    passkey = known_passkey(service.house, passkey_id, lambda it: it.talent == caller.talent.id)
+    _check_in_session(caller, "revoked")
+    rp_id, _ = _page(request)
+    challenge = _challenges(service).new(_revoking(caller, passkey), service.house.clock().timestamp())
+    return answer({"challenge": base64url(challenge), "rp_id": rp_id, "show": _shown_here(service, caller, rp_id)})
 
 
 @router.get("/approvals/{action}/passkey", response_model=AnswerOptions)
@@ -164,7 +189,7 @@ async def options_to_answer(action: str, request: Request, service: TheService, 
         "nonce": asked.pending.nonce,
         "verdict": asked.decision.verdict.value,
     }
-    owned = [_descriptor(one) for one in _passkeys(service, caller.talent.id, rp_id)]
+    owned = _shown_here(service, caller, rp_id)
     return answer({"rp_id": rp_id, "passkeys": owned, "statement": statement})
 
 
@@ -193,10 +218,54 @@ def _page(request: Request) -> tuple[str, str]:
 
 def _check_may_enrol(caller: Principal) -> None:
     """In person, in the console: neither an API key nor a token brings a passkey."""
-    if caller.method is not Method.SESSION:
-        raise FabricError(Code.SCOPE_MISSING, "passkeys are enrolled in a console session")
+    _check_in_session(caller, "enrolled")
     if not caller.talent.id.startswith(PERSON):
         raise FabricError(Code.PASSKEY_INVALID, f"{caller.talent.id} is no person")
+
+
+def _check_in_session(caller: Principal, done: str) -> None:
+    if caller.method is not Method.SESSION:
+        raise FabricError(Code.SCOPE_MISSING, f"one's own passkeys are {done} in a console session")
+
+
+def _check_first(service: Service, request: Request, caller: Principal) -> None:
+    """Raise IF_ERR_PASSKEY_INVALID where nothing is shown and the caller has a passkey, on whichever page it works, or
+    had one and comes by a link that is older than the end of it."""
+    who, session = caller.talent.id, service.sessions.current(request)
+    if _passkeys(service, who):
+        raise FabricError(
+            Code.PASSKEY_INVALID, f"{who} has a passkey, which has to be shown first",
+            remedy="Show it on the page that it works for, or let an operator revoke it: `ifctl passkey revoke`.",
+        )  # fmt: skip
+    last = last_changed(service.house, who)
+    if session is None or (last is not None and session.linked <= last):
+        raise FabricError(
+            Code.PASSKEY_INVALID, f"{who} had a passkey when this session began",
+            remedy="An operator makes a fresh link: `ifctl console --for`.",
+        )  # fmt: skip
+
+
+def _check_owner(service: Service, request: Request, caller: Principal, passkey: Passkey, given: Revocation) -> None:
+    """Raise IF_ERR_SCOPE_MISSING, IF_ERR_PASSKEY_* unless the owner shows a passkey to revoke this one."""
+    _check_in_session(caller, "revoked")
+    if given.challenge is None or given.shown is None:
+        raise FabricError(
+            Code.PASSKEY_INVALID, "to revoke one's own passkey, one of them has to be shown",
+            remedy="Where none is left to show an operator revokes it: `ifctl passkey revoke`.",
+        )  # fmt: skip
+    rp_id, origin = _page(request)
+    challenge = from_base64url(given.challenge)
+    _challenges(service).check(challenge, _revoking(caller, passkey), service.house.clock().timestamp())
+    _shown(service, caller, given.shown, challenge, rp_id, origin)
+
+
+def _revoking(caller: Principal, passkey: Passkey) -> str:
+    """Whom a challenge is for that serves to revoke this one passkey, and to enrol none."""
+    return f"{caller.credential} revokes {passkey.id}"
+
+
+def _shown_here(service: Service, caller: Principal, rp_id: str) -> list[dict[str, str]]:
+    return [_descriptor(one) for one in _passkeys(service, caller.talent.id, rp_id)]
 
 
 def _passkeys(service: Service, who: str, rp_id: str = "") -> list[Passkey]:

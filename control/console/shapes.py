@@ -8,7 +8,10 @@ from pydantic import StringConstraints
 
 from infrafabric.control.api.shapes.common import Because, Shape, Taken
 
-__all__ = ["Answer", "AnswerOptions", "Creation", "EnrolOptions", "NewPasskey", "PasskeyRow", "Passkeys", "Signed"]
+__all__ = [
+    "Answer", "AnswerOptions", "Creation", "EnrolOptions", "NewPasskey", "PasskeyRow", "Passkeys", "Revocation",
+    "RevokeOptions", "Signed",
+]  # fmt: skip
 
 Part = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,8192}$")]
 
@@ -52,6 +55,13 @@ class NewPasskey(Because):
     shown: Signed | None = None
     """A passkey of the person over the same challenge: asked for where it has one."""
     label: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
+class Revocation(Because):
+    challenge: Part | None = None
+    """That of the options."""
+    shown: Signed | None = None
+    """A passkey of the person over that challenge: asked for where the person revokes its own."""
 
 
 class Descriptor(Shape):
@@ -99,6 +109,13 @@ class EnrolOptions(Shape):
     options: Creation
     show: list[Descriptor]
     """Passkeys of which one has to be shown, over the same challenge. Empty for a first one."""
+
+
+class RevokeOptions(Shape):
+    challenge: str
+    rp_id: str
+    show: list[Descriptor]
+    """Passkeys of which one has to be shown over the challenge. Empty where none works on this page."""
 
 
 class Statement(Shape):

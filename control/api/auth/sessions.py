@@ -44,6 +44,8 @@ class Session:
     idle_ends: datetime
     number: str
     """Names the session in counts and messages; it opens nothing."""
+    linked: datetime
+    """When its link was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Opened:
 class _Link:
     talent: str
     ends: datetime
+    made: datetime
 
 
 class Sessions:
@@ -73,16 +76,18 @@ class Sessions:
         self._lasting, self._idle, self._link = (timedelta(seconds=it) for it in (lasting_s, idle_s, link_s))
         self._links: OrderedDict[str, _Link] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self.ended: Callable[[], None] = lambda: None
+        """Called when a session was ended, so that what it holds open ends with it."""
 
     # --- beginning and ending
 
     def link(self, talent: str) -> str:
         """A fresh token that opens one session of `talent`. Raises IF_ERR_TALENT_*."""
         self._authority.talent(talent)
-        token = secrets.token_urlsafe(32)
+        token, now = secrets.token_urlsafe(32), self._now()
         while len(self._links) >= MAX_LINKS:
             self._links.popitem(last=False)
-        self._links[_digest(token)] = _Link(talent, self._now() + self._link)
+        self._links[_digest(token)] = _Link(talent, now + self._link, now)
         return token
 
     def open(self, token: str, address: str, agent: str) -> Opened:
@@ -103,15 +108,18 @@ class Sessions:
             now + self._lasting,
             now + self._idle,
             f"session-{secrets.token_hex(4)}",
+            link.made,
         )
         while len(self._sessions) >= MAX_SESSIONS:
             self._sessions.popitem(last=False)
+            self.ended()
         self._sessions[_digest(cookie)] = session
         return Opened(cookie, session)
 
     def close(self, request: HTTPConnection) -> None:
         """End the session that the request shows. One that is none is as good as ended."""
-        self._sessions.pop(_digest(request.cookies.get(COOKIE, "")), None)
+        if self._sessions.pop(_digest(request.cookies.get(COOKIE, "")), None) is not None:
+            self.ended()
 
     def current(self, request: HTTPConnection) -> Session | None:
         """The session that the request shows, if it holds one that was authenticated."""
@@ -136,10 +144,12 @@ class Sessions:
         now = self._now()
         if now >= min(session.ends, session.idle_ends):
             del self._sessions[digest]
+            self.ended()
             raise FabricError(Code.AUTH_EXPIRED, "the session is over")
         if (source_of(request), request.headers.get("user-agent", "")) != (session.address, session.agent):
             # Whoever has the cookie but is not the browser that it was given to: it is of no more use to anybody.
             del self._sessions[digest]
+            self.ended()
             raise FabricError(Code.AUTH_INVALID, "the session was opened from elsewhere, and is ended")
         _check_origin(request, session)
         talent = self._authority.talent(session.talent)

@@ -1,8 +1,8 @@
 // Whoever is looking: the session, and the passkeys by which answers are signed.
 
-import { call, get, post } from "./api.js";
+import { call, get } from "./api.js";
 import { add, badge, busy, button, code, facts, fresh, h, replace, visible } from "./dom.js";
-import { enrol } from "./passkey.js";
+import { enrol, revoke } from "./passkey.js";
 import { load, own } from "./session.js";
 import { short } from "./words.js";
 
@@ -38,7 +38,7 @@ async function refresh(list) {
 function revoking(passkey, list) {
   const why = h("input", { type: "text", "aria-label": "Why it is revoked", placeholder: "why", maxlength: "300" });
   const confirm = button("Revoke", async () => {
-    await post(`/passkeys/${passkey.id}/revoke`, { why: why.value.trim() });
+    await revoke(passkey.id, why.value.trim());
     await refresh(list);
   }, { class: "danger" });
   return h("details", { class: "small" }, h("summary", {}, "Revoke…"), h("div", { class: "row" }, why, confirm));

@@ -41,6 +41,14 @@ export async function enrol(label, why) {
   return post("/passkeys", { challenge: options.challenge, registration, shown, label, why });
 }
 
+/** Revoke a passkey of whoever is looking, who shows one to do so. */
+export async function revoke(id, why) {
+  const { challenge, rp_id: rpId, show } = await post(`/passkeys/${id}/revoke/options`, {});
+  if (!show.length) throw new Error("None of your passkeys works on this page. Open the console by the name that it is for, or ask an operator.");
+  const shown = await sign(fromBase64Url(challenge), show, rpId);
+  return post(`/passkeys/${id}/revoke`, { challenge, shown, why });
+}
+
 /**
  * Agree to a question, or refuse it, by passkey.
  *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -16,8 +17,10 @@ from infrafabric.control.console.challenges import LASTS_S, Challenges
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.history import History
-from infrafabric.kernel.words.access import Assertion
+from infrafabric.kernel.words.access import AccessScope, Assertion
+from infrafabric.kernel.words.names import new_trace_id
 from infrafabric.kernel.words.plan import Verdict
+from infrafabric.kernel.words.things import Talent
 from infrafabric.keys.passkeys import base64url, from_base64url
 
 HOST = "localhost:8400"
@@ -51,6 +54,17 @@ async def enrolment(client: httpx.AsyncClient, device: Authenticator, shown: Aut
     }
 
 
+def path_of(device: Authenticator) -> str:
+    return f"/v1/passkeys/{base64url(device.id)}/revoke"
+
+
+async def revocation(client: httpx.AsyncClient, device: Authenticator, shown: Authenticator | None = None) -> Any:
+    """The body that revokes `device`, with `shown` as what is shown, else itself."""
+    options = (await client.post(path_of(device) + "/options", json={})).json()
+    signed = (shown or device).sign(from_base64url(options["challenge"]))
+    return {"challenge": options["challenge"], "shown": parts(signed), "why": "lost"}
+
+
 async def refused(client: httpx.AsyncClient, path: str, body: Any) -> str:
     answer = await client.post(path, json=body)
     assert answer.status_code >= 400, answer.text
@@ -65,8 +79,8 @@ async def test_enrolling_and_revoking(served: Served) -> None:
     assert (await client.get("/v1/passkeys")).json()["passkeys"] == [made.json()]
     known = served.house.authority.get("passkey", base64url(device.id))
     assert known is not None and known["public_key"] == base64url(device.public_key)
-    gone = await client.post(f"/v1/passkeys/{base64url(device.id)}/revoke", json={"why": "lost"})
-    assert gone.status_code == 200
+    gone = await client.post(path_of(device), json=await revocation(client, device))
+    assert gone.status_code == 200, gone.text
     assert (await client.get("/v1/passkeys")).json()["passkeys"] == []
 
 
@@ -80,6 +94,71 @@ async def test_who_has_one_shows_it_first(served: Served) -> None:
     again = await enrolment(client, first, first)
     assert await refused(client, "/v1/passkeys", again) == "IF_ERR_PASSKEY_INVALID", "enrolled already"
     assert (await client.post("/v1/passkeys", json=await enrolment(client, second, first))).status_code == 201
+
+
+async def test_a_stolen_session_makes_no_room_for_a_passkey_of_its_own(served: Served) -> None:
+    """Neither by revoking the owner's, nor by waiting until it is revoked, nor on a page of another name."""
+    owner, thief = await session(served), await session(served)
+    ours, theirs = Authenticator(), Authenticator()
+    assert (await owner.post("/v1/passkeys", json=await enrolment(owner, ours))).status_code == 201
+    enrol = "/v1/passkeys"
+    assert await refused(thief, path_of(ours), {"why": "x"}) == "IF_ERR_PASSKEY_INVALID"
+    assert await refused(thief, path_of(ours), await revocation(thief, ours, theirs)) == "IF_ERR_PASSKEY_UNKNOWN"
+    borrowed = await revocation(owner, ours)
+    assert await refused(thief, path_of(ours), borrowed) == "IF_ERR_PASSKEY_INVALID", "another session's challenge"
+    asked = await enrolment(thief, theirs, ours)  # the owner's device was made to confirm an enrolment
+    lured = {"challenge": asked["challenge"], "shown": asked["shown"], "why": "x"}
+    assert await refused(thief, path_of(ours), lured) == "IF_ERR_PASSKEY_INVALID", "made to enrol, not to revoke"
+    elsewhere = await session(served, host="[::1]:8400")
+    assert await refused(elsewhere, path_of(ours) + "/options", {}) == "IF_ERR_PASSKEY_INVALID"
+    assert len(served.house.authority.scan("passkey")) == 1
+
+    assert (await owner.post(path_of(ours), json=await revocation(owner, ours))).status_code == 200
+    assert await refused(thief, enrol, await enrolment(thief, theirs)) == "IF_ERR_PASSKEY_INVALID", "it had one"
+    assert served.house.authority.scan("passkey") == []
+    fresh = await session(served)
+    assert (await fresh.post(enrol, json=await enrolment(fresh, Authenticator()))).status_code == 201
+
+
+async def test_a_passkey_of_another_name_is_one_to_show(served: Served) -> None:
+    client, there = await session(served), Authenticator(rp_id="elsewhere.example")
+    operator = served.house.operator(new_trace_id())
+    await served.house.record(operator.passkey(there.passkey(OPERATOR), "test"))
+    fresh = await session(served)
+    for one in (client, fresh):
+        assert await refused(one, "/v1/passkeys", await enrolment(one, Authenticator())) == "IF_ERR_PASSKEY_INVALID"
+    assert len(served.house.authority.scan("passkey")) == 1
+
+
+async def test_an_api_key_revokes_no_passkey_of_its_own(served: Served) -> None:
+    client, device = await session(served), Authenticator()
+    assert (await client.post("/v1/passkeys", json=await enrolment(client, device))).status_code == 201
+    for scopes in ((AccessScope.APPROVE,), tuple(AccessScope)):
+        by_key = served.client(await served.key(scopes=scopes), Host=HOST)
+        for path, body in ((path_of(device), {"why": "x"}), (path_of(device) + "/options", {})):
+            assert await refused(by_key, path, body) == "IF_ERR_SCOPE_MISSING"
+        assert await refused(by_key, path_of(device), await revocation(client, device)) == "IF_ERR_SCOPE_MISSING"
+    assert len(served.house.authority.scan("passkey")) == 1
+
+
+async def test_two_first_passkeys_at_once_are_one(served: Served) -> None:
+    client = await session(served)
+    bodies = [await enrolment(client, Authenticator()) for _ in range(3)]
+    made = await asyncio.gather(*(client.post("/v1/passkeys", json=body) for body in bodies))
+    assert sorted(one.status_code for one in made) == [201, 422, 422]
+    assert len(served.house.authority.scan("passkey")) == 1
+
+
+async def test_an_operator_revokes_anothers_and_its_person_comes_by_a_fresh_link(served: Served) -> None:
+    person = Talent(id="if://person/ann", roles=("approver",))
+    await served.house.record(served.house.operator(new_trace_id()).talent(person, "test"))
+    ann, device = await session(served, person.id), Authenticator()
+    assert (await ann.post("/v1/passkeys", json=await enrolment(ann, device))).status_code == 201
+    operator = await session(served)
+    assert (await operator.post(path_of(device), json={"why": "lost"})).status_code == 200
+    assert await refused(ann, "/v1/passkeys", await enrolment(ann, Authenticator())) == "IF_ERR_PASSKEY_INVALID"
+    fresh = await session(served, person.id)
+    assert (await fresh.post("/v1/passkeys", json=await enrolment(fresh, Authenticator()))).status_code == 201
 
 
 async def test_what_is_no_enrolment(served: Served) -> None:

@@ -254,7 +254,7 @@ class Feed:
         self.reading = asyncio.Semaphore(2)
         """Those who catch up read in turns, so that many at once hold nobody else up."""
         self.changes = 0
-        """Entries so far after which somebody's leave may be another."""
+        """How often so far somebody's leave may have become another."""
         self._followers: dict[Follower, None] = {}
         self.faults: list[str] = []
         """What observers raised."""
@@ -283,6 +283,13 @@ class Feed:
         if after is not None and not -1 <= after < self._log.size:
             raise FabricError(Code.ENTRY_UNKNOWN, f"the log has no entry {after} after which to go on")
         return Follower(self, tenant, wanted, leave, self._log.size if after is None else after + 1)
+
+    def look_again(self) -> None:
+        """Somebody's leave may be another now: end the streams of those who have none any more."""
+        self.changes += 1
+        for follower in list(self._followers):
+            with suppress(FabricError):
+                follower.check()
 
     def close(self) -> None:
         """End all streams."""
@@ -349,10 +356,7 @@ class Feed:
                 self._observers.remove(observer)
                 self.faults.append(f"{type(error).__name__} at entry {one.index}: {error}"[:300])
         if any(one.kind in _LEAVE for one in noted):
-            self.changes += 1
-            for follower in list(self._followers):
-                with suppress(FabricError):
-                    follower.check()
+            self.look_again()
         for follower in list(self._followers):
             if found := [one for one in noted if follower.sees(one)]:
                 follower.put(found)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
+
 import infrafabric
 from infrafabric.control.api.auth.api_keys import ApiKeys
 from infrafabric.control.api.auth.door import Authenticator, Door
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Service"]
 
+OWN_CHANGES = 10
+OWN_CHANGES_RPS = 0.1
+
 
 @dataclass(slots=True)
 class Service:
@@ -44,6 +49,10 @@ class Service:
     answers: Answers = field(default_factory=Answers)
     """What was answered under which `Idempotency-Key`, of records; actions have theirs in the log."""
     version: str = infrafabric.__version__
+    operator_key: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    """For who loads the operator's key, which costs much time and memory: one at a time, in a thread of its own."""
+    own_changes: Rates = field(default_factory=lambda: Rates("own changes", OWN_CHANGES_RPS, OWN_CHANGES))
+    """How often a talent that is no operator may have the operator's key sign what it changes of its own."""
     long_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """For who reads much of the log, in a thread: in turns, so that the loop gets its share."""
     feed: Feed = field(init=False)
@@ -61,6 +70,7 @@ class Service:
     def __post_init__(self) -> None:
         feed = self.feed = Feed(self.house.log)
         self.leaves = Leaves(self.house, lambda: feed.changes, self.sessions.holds)
+        self.sessions.ended = feed.look_again
         self.places = Places(self.house.settings.serve.streams_each)
         self.readiness = Readiness(self.house)
         self.metrics = Metrics(self.house, self.version, lambda: feed.followers)

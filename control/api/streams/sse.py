@@ -41,7 +41,7 @@ class EventStream(Response):
             async with self._follower as follower:
                 gone = asyncio.create_task(self._gone(receive))
                 try:
-                    with self._pace.keep(follower.nudge) as paced:
+                    with self._pace.keep(follower.nudge, follower.check) as paced:
                         await self._flow(send, paced)
                 finally:
                     gone.cancel()
@@ -64,7 +64,6 @@ class EventStream(Response):
         try:
             while (found := await follower.wait()) != ():
                 if found is None:
-                    follower.check()
                     await out(_body(b":\n" + self._mark()))
                 else:
                     await out(_body(b"".join([one.block for one in found])))

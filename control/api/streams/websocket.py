@@ -64,7 +64,7 @@ async def stream(socket: WebSocket, follower: Follower, pace: Pace) -> None:
     async with follower:
         listening = asyncio.create_task(_listen(socket, follower))
         try:
-            with pace.keep(follower.nudge) as paced:
+            with pace.keep(follower.nudge, follower.check) as paced:
                 await _flow(socket, follower, paced)
             if paced.given_up:
                 return
@@ -101,10 +101,11 @@ async def _flow(socket: WebSocket, follower: Follower, paced: Paced) -> None:
 
     while (found := await follower.wait()) != ():
         if found is None:
-            follower.check()
             await out(f'{{"mark":{follower.mark}}}')
         else:
             for one in found:
+                if follower.cut is not None:
+                    raise follower.cut
                 await out(one.text)
 
 

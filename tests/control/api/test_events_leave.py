@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from listening import Listening, Stream
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from infrafabric.control.api import leave
+from infrafabric.control.api.auth.sessions import COOKIE
 from infrafabric.control.api.principal import Method, Principal
 from infrafabric.control.api.streams import pace
 from infrafabric.control.operator import OPERATOR
@@ -72,6 +77,55 @@ async def test_a_key_that_expires_ends_its_stream_at_a_heartbeat(
     async with listening.stream(await listening.served.key(expires=expires)) as stream:
         assert await ended(stream) == "IF_ERR_AUTH_EXPIRED"
         assert stream.comments > 0
+
+
+@pytest.mark.parametrize("how", ["events", "socket"])
+async def test_a_key_that_expires_ends_a_stream_that_is_never_idle(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(pace, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(leave, "HOLDS_S", 0.0)
+    house, acting = listening.served.house, True
+    expires = (datetime.now(UTC) + timedelta(seconds=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    key = await listening.served.key(expires=expires)
+
+    async def act() -> None:
+        while acting:
+            await house.kernel.act(listening.served.world.ask("house.lamps", {"lamps": {"hall": True}}, "plan"))
+
+    busy = asyncio.create_task(act())
+    try:
+        async with asyncio.timeout(20):
+            if how == "events":
+                async with listening.stream(key) as stream:
+                    assert await ended(stream) == "IF_ERR_AUTH_EXPIRED"
+                    assert stream.comments == 0, "it was never idle"
+            else:
+                url = f"ws://127.0.0.1:{listening.port}/v1/events/ws"
+                async with connect(url, additional_headers={"Authorization": f"Bearer {key}"}, proxy=None) as socket:
+                    await socket.send("{}")
+                    with pytest.raises(ConnectionClosed) as caught:
+                        while True:
+                            assert "mark" not in json.loads(await socket.recv())
+                    assert caught.value.rcvd is not None
+                    assert caught.value.rcvd.reason.startswith("IF_ERR_AUTH_EXPIRED")
+    finally:
+        acting = False
+        await busy
+
+
+async def test_a_session_that_is_closed_ends_its_streams_at_once(listening: Listening) -> None:
+    """Heartbeats are far off, and nothing is recorded that could have been looked at."""
+    sessions = listening.served.service.sessions
+    browser = {"User-Agent": "Firefox"}
+    client = listening.client()
+    client.headers.update(browser)
+    begun = await client.post("/v1/sessions", json={"token": sessions.link(OPERATOR)})
+    cookie = f"{COOKIE}={client.cookies[COOKIE]}"
+    async with asyncio.timeout(10), listening.stream("", Cookie=cookie, **browser) as stream:
+        gone = await client.delete("/v1/sessions/current", headers={"X-CSRF-Token": begun.json()["csrf"]})
+        assert gone.status_code == 204
+        assert await ended(stream) == "IF_ERR_AUTH_EXPIRED"
 
 
 async def test_each_way_of_being_known_is_looked_at_again(listening: Listening) -> None:

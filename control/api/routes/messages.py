@@ -18,6 +18,8 @@ from infrafabric.control.api.dependencies import Reading, TheService
 from infrafabric.control.api.frame.passing import passing_of
 from infrafabric.control.api.problems import problem_of
 from infrafabric.control.api.service import Service
+from infrafabric.control.api.streams.pace import SLOW_S
+from infrafabric.control.api.streams.websocket import close
 from infrafabric.control.api.tenancy import own_talent
 from infrafabric.control.messages.senders import sender_json
 from infrafabric.kernel.errors import Code, FabricError
@@ -26,8 +28,15 @@ __all__ = ["router", "send"]
 
 MOST_UNANSWERED = 64
 """Frames of one stream that are under way: more are read when one of them is answered."""
+FIRST_S = 10.0
+"""In which a stream's first frame must come."""
+IDLE_S = 120.0
+"""A stream of which no message was admitted for so long, and none is under way, is closed: whoever can sign nothing
+holds no place for longer."""
 TOO_MANY_STREAMS = 1013
 """WebSocket close code: try again later (IANA registry of RFC 6455)."""
+SILENT = 1008
+"""WebSocket close code: policy violation."""
 
 
 class PlainRoute(APIRoute):
@@ -99,14 +108,28 @@ class _Stream:
         self._room = asyncio.Semaphore(MOST_UNANSWERED)
         self._writing = asyncio.Lock()
         self._gone = False
+        self._under_way = 0
+        self._until = 0.0
+        """When it has been idle for too long, by the loop's clock."""
 
     async def run(self) -> None:
-        number = 0
+        loop, number, silent = asyncio.get_running_loop(), 0, False
+        self._until = loop.time() + FIRST_S
         async with asyncio.TaskGroup() as tasks:
             while not self._gone:
                 await self._room.acquire()
                 try:
-                    message = await self._socket.receive()
+                    async with asyncio.timeout_at(self._until):
+                        message = await self._socket.receive()
+                except TimeoutError:
+                    self._room.release()
+                    if loop.time() < self._until:
+                        continue
+                    if not self._under_way:
+                        silent = True
+                        break
+                    self._until = loop.time() + IDLE_S
+                    continue
                 except (WebSocketDisconnect, RuntimeError):
                     break
                 if message["type"] == "websocket.disconnect":
@@ -114,12 +137,20 @@ class _Stream:
                 data = message.get("bytes")
                 if data is None:
                     data = message.get("text", "").encode("utf-8", "surrogatepass")
+                if not number:
+                    self._until = loop.time() + IDLE_S
+                self._under_way += 1
                 tasks.create_task(self._take(number, data))
                 number += 1
+        if silent:
+            await close(
+                self._socket, SILENT, f"{Code.USAGE.value}: {'no message' if number else 'no first frame'} came"
+            )
 
     async def _take(self, number: int, data: bytes) -> None:
         try:
             answer = {"frame": number, **await self._service.house.messages.take(data, self._address)}
+            self._until = asyncio.get_running_loop().time() + IDLE_S
         except FabricError as error:
             path, trace = self._socket.url.path, passing_of(self._socket.scope).trace
             shown = self._service.house.kernel.parts.masked(error)
@@ -129,14 +160,16 @@ class _Stream:
             answer = {"frame": number, "problem": problem_of(kept, self._socket.url.path)}
         async with self._writing:
             await self._answer(answer)
+        self._under_way -= 1
         self._room.release()
 
     async def _answer(self, answer: dict[str, Any]) -> None:
-        if self._socket.application_state is not WebSocketState.CONNECTED:
+        if self._gone or self._socket.application_state is not WebSocketState.CONNECTED:
             return
         try:
-            await self._socket.send_text(orjson.dumps(answer).decode())
-        except (WebSocketDisconnect, RuntimeError):
+            async with asyncio.timeout(SLOW_S):
+                await self._socket.send_text(orjson.dumps(answer).decode())
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
             self._gone = True  # the message stays admitted; its answer has nowhere to go
 
 

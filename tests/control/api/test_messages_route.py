@@ -14,6 +14,7 @@ from served import Served, listening
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from infrafabric.control.api.routes import messages
 from infrafabric.control.door_settings import MessageSettings
 from infrafabric.control.messages.frames import with_evidence
 from infrafabric.control.settings import Settings
@@ -137,6 +138,49 @@ async def test_a_stream_whose_client_goes_away_leaves_its_messages_admitted(serv
         async with connect(f"ws://127.0.0.1:{port}/v1/messages/stream") as socket:
             await socket.send(sending.made(21))
             assert orjson.loads(await socket.recv())["seq"] == 21
+
+
+async def _closed(socket: ClientConnection) -> tuple[int, str]:
+    with pytest.raises(ConnectionClosed) as caught:
+        while True:
+            await asyncio.wait_for(socket.recv(), 30)
+    assert caught.value.rcvd is not None
+    return caught.value.rcvd.code, caught.value.rcvd.reason
+
+
+async def test_a_stream_that_says_nothing_is_closed(
+    served: Served, sending: Messaging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once where no first frame comes; later where nothing that comes is admitted."""
+    monkeypatch.setattr(messages, "FIRST_S", 0.2)
+    monkeypatch.setattr(messages, "IDLE_S", 1.0)
+    async with listening(served.app) as port:
+        uri = f"ws://127.0.0.1:{port}/v1/messages/stream"
+        async with connect(uri) as silent:
+            assert await _closed(silent) == (1008, "IF_ERR_USAGE: no first frame came")
+        async with connect(uri) as babbling:
+
+            async def babble() -> None:
+                while True:
+                    await babbling.send("no envelope")
+                    await asyncio.sleep(0.3)
+
+            task = asyncio.create_task(babble())
+            assert await _closed(babbling) == (1008, "IF_ERR_USAGE: no message came")
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    assert served.house.messages._streams == {}
+
+
+async def test_a_stream_of_which_messages_are_admitted_stays(
+    served: Served, sending: Messaging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "IDLE_S", 1.0)
+    async with listening(served.app) as port, connect(f"ws://127.0.0.1:{port}/v1/messages/stream") as socket:
+        for seq in range(1, 6):
+            await socket.send(sending.made(seq))
+            assert orjson.loads(await socket.recv())["seq"] == seq
+            await asyncio.sleep(0.4)
 
 
 async def test_streams_of_one_address_are_bounded(served: Served, sending: Messaging) -> None:

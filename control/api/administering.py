@@ -6,10 +6,11 @@ It takes the scope `administer`, a talent that holds the role `operator`, and th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import anyio.to_thread
 
 from infrafabric.control.api.principal import Principal
 from infrafabric.control.api.service import Service
@@ -110,7 +111,8 @@ async def signing(
     """The operator's key at work for a caller that was found to be allowed the change. `check` says so, and is asked
     again; where there is none, the caller's credentials have to hold.
 
-    It rests on the log as it is when this is called. Raises as `reason_of` and `check` do, and IF_ERR_OPERATOR_AWAY.
+    It rests on the log as it is when this is called. Raises as `reason_of` and `check` do, IF_ERR_OPERATOR_AWAY,
+    and IF_ERR_RATE_LIMITED for who is no operator and changes its own too often.
     """
     house = service.house
     since = house.log.size
@@ -119,8 +121,10 @@ async def signing(
     reason = reason_of(house, why)
     if not at_hand(house):
         raise FabricError(Code.OPERATOR_AWAY, "this kernel serves without the operator's key")
+    if AccessScope.ADMINISTER not in caller.scopes or not administers(house, caller, caller.talent.tenant):
+        service.own_changes.spend(caller.talent.id)
     try:
-        operator = await asyncio.to_thread(house.operator, trace)
+        operator = await anyio.to_thread.run_sync(house.operator, trace, limiter=service.operator_key)
     except FabricError as error:
         if error.code in _AWAY:
             raise FabricError(Code.OPERATOR_AWAY, f"the operator's key is not at hand: {error.message}") from None

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
+from infrafabric.control.api.principal import Principal
 from infrafabric.kernel.canonical import dumps, sha256
 from infrafabric.kernel.errors import Code, FabricError
 
@@ -54,11 +55,35 @@ class Answers:
         self._now = now
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
-    async def once(self, who: str, key: str, asked: Any, work: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer of `work`, which is done once for each key of `who`. A refusal is not remembered.
+    async def once(
+        self,
+        caller: Principal,
+        route: str,
+        key: str,
+        asked: Any,
+        work: Callable[[], Awaitable[Any]],
+        may_see: Callable[[Any], object],
+    ) -> Any:
+        """The answer of `work`, which is done once for each key of the caller's credentials and what they are for. A
+        refusal is not remembered. `work` looks itself whether the caller may; `may_see` raises where the caller may not
+        be given an answer that was made before.
 
         Raises IF_ERR_IDEMPOTENCY_CONFLICT where the key was used for another request.
         """
+        who = " ".join((caller.method, caller.talent.id, caller.credential, *sorted(caller.scopes), route))
+        made = False
+
+        async def make() -> Any:
+            nonlocal made
+            made = True
+            return await work()
+
+        answer = await self._once(who, key, asked, make)
+        if not made:
+            may_see(answer)
+        return answer
+
+    async def _once(self, who: str, key: str, asked: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         if not key:
             return await work()
         self._forget()
@@ -90,7 +115,7 @@ class Answers:
         except asyncio.CancelledError:
             if not kept.answer.cancelled():
                 raise
-            return await self.once(who, key, asked, work)
+            return await self._once(who, key, asked, work)
 
     def _forget(self) -> None:
         now = self._now()

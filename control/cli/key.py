@@ -120,20 +120,33 @@ def rotate(shell: Shell, name: str, overlap_s: int, expires: str | None, why: st
 @key.add_command
 @command("revoke", short_help="End a key at once.")
 @click.argument("name", metavar="ID")
+@click.option("--heirs", is_flag=True, help="The keys that came of it by rotation too, as where it was stolen.")
 @changing
-def revoke(shell: Shell, name: str, why: str | None) -> None:
-    """End a key at once: whatever shows it from now on is refused."""
-    from infrafabric.control.records.api_keys import key_json, known_key
+def revoke(shell: Shell, name: str, heirs: bool, why: str | None) -> None:
+    """End a key at once: whatever shows it from now on is refused. Keys that came of it by rotation are named."""
+    from infrafabric.control.records.api_keys import heirs_of, key_json, known_key
 
     reason = shell.why(why)
 
     async def work(house: House) -> dict[str, Any]:
-        value = known_key(house, name)
-        await house.record(house.operator(shell.trace).api_key(value, reason, "revoked"))
-        return {"key": key_json(value, house.clock()), "change": "revoked"}
+        value, operator = known_key(house, name), house.operator(shell.trace)
+        found = heirs_of(house, value)
+        ended = [value, *found] if heirs else [value]
+        await house.record(*(operator.api_key(key, reason, "revoked") for key in ended))
+        now = house.clock()
+        rows = [key_json(heir, now) for heir in found]
+        told = {"revoked": rows, "followed_by": []} if heirs else {"revoked": [], "followed_by": rows}
+        return {"key": key_json(value, now), "change": "revoked", **told}
 
     shape = operating(shell, work)
-    shell.result(shape, lambda console: console.print(f"key {shape['key']['id']} of {shape['key']['talent']} revoked"))
+
+    def render(console: Console) -> None:
+        for row in (shape["key"], *shape["revoked"]):
+            console.print(f"key {row['id']} of {row['talent']} revoked")
+        for row in shape["followed_by"]:
+            console.print(f"key {row['id']} came of it by rotation and still holds; --heirs ends such keys too")
+
+    shell.result(shape, render)
 
 
 def _shown(console: Console, shape: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,27 @@ from pydantic import ValidationError
 from infrafabric.kernel.canonical import sha256
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope, ApiKey
+from infrafabric.kernel.words.entries import Kind
 from infrafabric.kernel.words.things import Talent
+from infrafabric.witness.store import Query
 
 if TYPE_CHECKING:
     from infrafabric.control.house import House
 
-__all__ = ["LONGEST_OVERLAP_S", "ending", "fresh_key", "heir_of", "key_json", "keys_json", "known_key", "new_key_text"]
+__all__ = [
+    "LONGEST_OVERLAP_S",
+    "ending",
+    "fresh_key",
+    "heir_of",
+    "heirs_of",
+    "key_json",
+    "keys_json",
+    "known_key",
+    "new_key_text",
+]
 
 LONGEST_OVERLAP_S = 90 * 86_400
+_PAGE = 500
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -62,15 +75,48 @@ def known_key(house: House, name: str, sees: Callable[[str], bool] = lambda tena
     return ApiKey.model_validate(fact)
 
 
-def heir_of(house: House, old: ApiKey, expires: str) -> tuple[ApiKey, str]:
-    """A fresh key that follows `old`, and its text: for the same talent and uses, until `expires`, else as the old one.
+def heir_of(house: House, old: ApiKey, expires: str, latest: str = "") -> tuple[ApiKey, str]:
+    """A fresh key that follows `old`, and its text: for the same talent and uses, until `expires`, else as the old one,
+    and not beyond `latest`. Times are RFC 3339, "" for never.
 
     Raises IF_ERR_USAGE where that is over, IF_ERR_TALENT_*.
     """
-    until, now = expires or old.expires, house.clock()
+    ends, now = [it for it in (expires or old.expires, latest) if it], house.clock()
+    until = min(ends, key=datetime.fromisoformat, default="")
     if until and now >= datetime.fromisoformat(until):
         raise FabricError(Code.USAGE, f"the key {old.id} is over since {until}: say until when the new one holds")
     return fresh_key(house.authority.talent(old.talent), old.scopes, until, old.label, old.id)
+
+
+def heirs_of(house: House, old: ApiKey) -> list[ApiKey]:
+    """The keys that hold and came of `old` by rotation, also through keys that hold no longer."""
+    held = [ApiKey.model_validate(value) for _, value in house.authority.scan("api_key")]
+    wanted = {key.follows for key in held if key.talent == old.talent} - {"", old.id}
+    follows = _followed(house, {key.id: key.follows for key in held}, wanted)
+    return [key for key in held if old.id in _ancestors(key.id, follows)]
+
+
+def _followed(house: House, known: Mapping[str, str], wanted: set[str]) -> dict[str, str]:
+    """What each key follows, as `known` says, and as the log does of those `wanted`, and those before them."""
+    found = dict(known)
+    before: int | None = None
+    while missing := {name for name in wanted if name and name not in found}:
+        page = house.reading.find(Query(kind=Kind.API_KEY_CHANGED.value, before=before, limit=_PAGE))
+        for entry in page:
+            if entry.body is not None:
+                found[entry.body["value"]["id"]] = entry.body["value"].get("follows", "")
+        wanted = missing | {found[name] for name in missing if name in found}
+        if len(page) < _PAGE:
+            break
+        before = page[-1].index
+    return found
+
+
+def _ancestors(name: str, follows: Mapping[str, str]) -> set[str]:
+    found: set[str] = set()
+    while (name := follows.get(name, "")) and name not in found:
+        found.add(name)
+    return found
 
 
 def ending(old: ApiKey, now: datetime, overlap_s: float) -> ApiKey:

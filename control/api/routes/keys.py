@@ -18,12 +18,20 @@ from infrafabric.control.api.dependencies import Administering, Reading, TheServ
 from infrafabric.control.api.etags import Conditional
 from infrafabric.control.api.idempotency import IdempotencyKey
 from infrafabric.control.api.paging import Paged
-from infrafabric.control.api.principal import Principal
+from infrafabric.control.api.principal import Method, Principal
 from infrafabric.control.api.service import Service
-from infrafabric.control.api.shapes.access import KeyChange, KeyMade, KeyRotated, KeyRow, Keys, NewKey, Rotation
-from infrafabric.control.api.shapes.common import Because
+from infrafabric.control.api.shapes.access import (
+    KeyChange,
+    KeyMade,
+    KeyRotated,
+    KeyRow,
+    Keys,
+    NewKey,
+    Revocation,
+    Rotation,
+)
 from infrafabric.control.api.tenancy import administers, own_talent
-from infrafabric.control.records.api_keys import ending, fresh_key, heir_of, key_json, keys_json, known_key
+from infrafabric.control.records.api_keys import ending, fresh_key, heir_of, heirs_of, key_json, keys_json, known_key
 from infrafabric.control.records.grants import parse_expires
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.words.access import AccessScope, ApiKey
@@ -67,8 +75,9 @@ async def add(
         return {"key": key_json(value, house.clock()), "change": "added", "text": text}
 
     shape = await service.answers.once(
-        f"{caller.talent.id} POST /v1/keys", idempotency_key, asked.model_dump(mode="json"), work
-    )
+        caller, "POST /v1/keys", idempotency_key, asked.model_dump(mode="json"), work,
+        lambda shape: check_may(service, caller, shape["key"]["tenant"]),
+    )  # fmt: skip
     return answer(shape, 201, {"Location": f"/v1/keys/{shape['key']['id']}"})
 
 
@@ -97,7 +106,8 @@ async def rotate(
         if asked.expires is not None:
             check_may(service, caller, old.tenant)
             expires = parse_expires(asked.expires, house.clock())
-        value, text = heir_of(house, old, expires)
+        latest = "" if _administers(service, caller, old.tenant) else _ends(service, caller)
+        value, text = heir_of(house, old, expires, latest)
         left = ending(old, house.clock(), asked.overlap_s)
         await change.record(
             change.operator.api_key(value, change.why),
@@ -107,18 +117,27 @@ async def rotate(
         return {"key": key_json(value, now), "change": "rotated", "text": text, "old": key_json(left, now)}
 
     shape = await service.answers.once(
-        f"{caller.talent.id} POST /v1/keys/{key_id}/rotate", idempotency_key, asked.model_dump(mode="json"), work
-    )
+        caller, f"POST /v1/keys/{key_id}/rotate", idempotency_key, asked.model_dump(mode="json"), work,
+        lambda shape: _check_changes(service, caller, _known(service, caller, shape["key"]["id"])),
+    )  # fmt: skip
     return answer(shape, 201, {"Location": f"/v1/keys/{shape['key']['id']}"})
 
 
 @router.post("/{key_id}/revoke", response_model=KeyChange)
-async def revoke(key_id: KeyId, asked: Because, service: TheService, caller: Reading, trace: Trace) -> Response:
-    """End a key at once."""
+async def revoke(key_id: KeyId, asked: Revocation, service: TheService, caller: Reading, trace: Trace) -> Response:
+    """End a key at once, and with `heirs` those that came of it by rotation too."""
+    house = service.house
     value = _known(service, caller, key_id)
+    heirs = heirs_of(house, value)
+    ended = heirs if asked.heirs else []
+    for heir in ended:
+        _check_changes(service, caller, heir)
     change = await _changing(service, caller, value, asked.why, trace)
-    await change.record(change.operator.api_key(value, change.why, "revoked"))
-    return answer({"key": key_json(value, service.house.clock()), "change": "revoked"})
+    await change.record(*(change.operator.api_key(key, change.why, "revoked") for key in (value, *ended)))
+    now = house.clock()
+    rows = [key_json(heir, now) for heir in heirs]
+    told = {"revoked": rows, "followed_by": []} if asked.heirs else {"revoked": [], "followed_by": rows}
+    return answer({"key": key_json(value, now), "change": "revoked", **told})
 
 
 def _sees(service: Service, caller: Principal, key: ApiKey) -> bool:
@@ -142,7 +161,19 @@ async def _changing(service: Service, caller: Principal, key: ApiKey, why: str, 
     """Leave to change a key: an administrator's, or its owner's with credentials that give all that the key does."""
     if _administers(service, caller, key.tenant):
         return await administering(service, caller, why, trace, key.tenant)
-    if not set(key.scopes) <= caller.scopes:
+    _check_changes(service, caller, key)
+    return await signing(service, caller, why, trace)
+
+
+def _check_changes(service: Service, caller: Principal, key: ApiKey) -> None:
+    """Raise IF_ERR_SCOPE_MISSING unless the caller may change that key, which it sees."""
+    if not _administers(service, caller, key.tenant) and not set(key.scopes) <= caller.scopes:
         message = f"the key {key.id} gives more than the credentials {caller.credential}"
         raise FabricError(Code.SCOPE_MISSING, message)
-    return await signing(service, caller, why, trace)
+
+
+def _ends(service: Service, caller: Principal) -> str:
+    """When the caller's own credentials end, RFC 3339, "" where they do not: by them it gets none that last longer."""
+    if caller.method is Method.API_KEY:
+        return known_key(service.house, caller.credential).expires
+    return f"{caller.expires:%Y-%m-%dT%H:%M:%SZ}" if caller.expires is not None else ""

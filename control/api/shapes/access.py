@@ -13,7 +13,7 @@ from infrafabric.kernel.words.access import AccessScope
 
 __all__ = [
     "Identities", "IdentityChange", "IdentityRow", "KeyChange", "KeyMade", "KeyRotated", "KeyRow", "Keys", "Me",
-    "NewIdentity", "NewKey", "NewSession", "RevokedIdentity", "Rotation", "SessionMade",
+    "NewIdentity", "NewKey", "NewSession", "Revocation", "RevokedIdentity", "Rotation", "SessionMade",
 ]  # fmt: skip
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -57,6 +57,11 @@ class Rotation(Because):
     """Of the new key; as the old one's where it is left out. Only administrators name another."""
 
 
+class Revocation(Because):
+    heirs: bool = False
+    """Whether the keys that came of it by rotation end too, as they should where it was stolen."""
+
+
 class KeyMade(Shape):
     key: KeyRow
     change: Literal["added"]
@@ -75,6 +80,10 @@ class KeyRotated(Shape):
 class KeyChange(Shape):
     key: KeyRow
     change: Literal["revoked"]
+    revoked: list[KeyRow]
+    """The keys that came of it by rotation, where they were revoked with it."""
+    followed_by: list[KeyRow]
+    """The keys that came of it by rotation and still hold."""
 
 
 class IdentityRow(Shape):

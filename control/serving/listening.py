@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 import ssl
@@ -14,6 +15,12 @@ from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["Address", "address_of", "listen", "tls_of"]
 
+LOCALHOST = ("127.0.0.1", "::1")
+"""What `localhost` may stand for in a browser."""
+TRIES = 8
+"""How often another port is chosen, where any will do."""
+_NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -25,6 +32,9 @@ class Address:
     found: tuple[str, ...]
     """IP addresses that the host stands for."""
     tls: bool = False
+    beside: tuple[str, ...] = ()
+    """IP addresses of this machine to listen on as well, if it has them: links to the console say `localhost`, and at
+    none of the addresses that this may stand for shall anybody else be."""
 
     def url(self, port: int) -> str:
         """The address as a URL, with the port that was taken."""
@@ -55,31 +65,50 @@ def address_of(serve: ServeSettings, *, development: bool) -> Address:
         )
     if not loopback and not tls:
         raise FabricError(Code.TLS_REQUIRED, f"{serve.host} can be reached from beyond this machine")
-    return Address(serve.host, serve.port, loopback, found, tls)
+    beside = tuple(one for one in LOCALHOST if one not in found) if loopback else ()
+    return Address(serve.host, serve.port, loopback, found, tls, beside)
 
 
 def listen(address: Address) -> list[socket.socket]:
-    """A socket for each IP address, all on one port; nobody is let in before the server listens. Raises
-    IF_ERR_PORT_TAKEN."""
-    made: list[socket.socket] = []
-    port = address.port
+    """A socket for each IP address, all on one port, those beside last; nobody is let in before the server listens.
+    Raises IF_ERR_PORT_TAKEN, also where another process has the port of an address beside."""
+    tries = 1 if address.port else TRIES
+    while True:
+        tries -= 1
+        made: list[socket.socket] = []
+        port, where = address.port, address.host
+        try:
+            for where in (*address.found, *address.beside):
+                try:
+                    made.append(_bound(where, port))
+                except OSError as error:
+                    if where in address.found or error.errno not in _NOT_HERE:
+                        raise
+                port = made[0].getsockname()[1]
+        except OSError as error:
+            close(made)
+            if not (tries and where in address.beside and error.errno == errno.EADDRINUSE):
+                why = error.strerror or str(error)
+                raise FabricError(Code.PORT_TAKEN, f"{where} port {port} cannot be had: {why}") from None
+        else:
+            return made
+
+
+def _bound(found: str, port: int) -> socket.socket:
+    """A socket that is bound to an IP address and listens not yet. Raises OSError."""
+    family = socket.AF_INET6 if ":" in found else socket.AF_INET
+    one = socket.socket(family, socket.SOCK_STREAM)
     try:
-        for found in address.found:
-            family = socket.AF_INET6 if ":" in found else socket.AF_INET
-            one = socket.socket(family, socket.SOCK_STREAM)
-            made.append(one)
-            if sys.platform != "win32":  # there it would let another process take the same port
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind((found, port))
-            port = one.getsockname()[1]
-            one.setblocking(False)
-    except OSError as error:
-        close(made)
-        why = error.strerror or str(error)
-        raise FabricError(Code.PORT_TAKEN, f"{address.host} port {port} cannot be had: {why}") from None
-    return made
+        if sys.platform != "win32":  # there it would let another process take the same port
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind((found, port))
+        one.setblocking(False)
+    except OSError:
+        one.close()
+        raise
+    return one
 
 
 def close(sockets: Sequence[socket.socket]) -> None:

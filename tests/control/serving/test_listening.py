@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,59 @@ def test_a_port_that_is_taken_is_told() -> None:
             close(listen(Address("127.0.0.1", port, True, ("127.0.0.1",))))
     assert code(refused) is Code.PORT_TAKEN
     assert str(port) in refused.value.message
+
+
+def test_all_that_localhost_stands_for_is_taken() -> None:
+    """A link to the console says `localhost`: it leads to nobody else, whichever address a browser tries first."""
+    for host in ("127.0.0.1", "::1", "localhost"):
+        try:
+            sockets = listen(address_of(ServeSettings(host=host, port=0), development=True))
+        except FabricError:
+            assert host == "::1" and not six(), "only IPv6 may be missing here"
+            continue
+        found = [one.getsockname() for one in sockets]
+        close(sockets)
+        assert {one[0] for one in found} == {"127.0.0.1", *(("::1",) if six() else ())}
+        assert len({one[1] for one in found}) == 1, "one port"
+
+
+def test_somebody_else_beside_is_told() -> None:
+    if not six():
+        pytest.skip("no IPv6 here")
+    with socket.socket(socket.AF_INET6) as other:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        other.bind(("::1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(FabricError) as refused:
+            close(listen(address_of(ServeSettings(port=port), development=True)))
+    assert code(refused) is Code.PORT_TAKEN
+    assert f"::1 port {port}" in refused.value.message
+
+
+def test_a_machine_without_ipv6_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.socket
+
+    def made(family: int = socket.AF_INET, *more: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *more)
+
+    address = address_of(ServeSettings(port=0), development=True)
+    monkeypatch.setattr(socket, "socket", made)
+    sockets = listen(address)
+    assert [one.getsockname()[0] for one in sockets] == ["127.0.0.1"]
+    close(sockets)
+
+
+def six() -> bool:
+    """Whether this machine has IPv6's loopback."""
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def test_an_address_of_another_machine_is_told() -> None:

@@ -1,4 +1,5 @@
-"""JSON bodies, read as strictly as all else from outside: no duplicate members, I-JSON numbers, bounded depth."""
+"""JSON bodies, read as strictly as all else from outside: no duplicate members, I-JSON numbers, bounded depth.
+An `Idempotency-Key` is refused where it would be in vain."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -13,6 +15,8 @@ from infrafabric.kernel.canonical import loads
 from infrafabric.kernel.errors import Code, FabricError
 
 __all__ = ["Routes"]
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class _StrictRequest(Request):
@@ -26,8 +30,12 @@ class _StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_json = self.body_field is not None
+        once = any(field.alias == "idempotency-key" for field in get_flat_params(self.dependant))
 
         async def strict(request: Request) -> Response:
+            if not once and "idempotency-key" in request.headers and request.method not in _SAFE:
+                message = f"{request.method} {request.url.path} takes no Idempotency-Key: it would not be done once"
+                raise FabricError(Code.HEADER_INVALID, message)
             if takes_json:
                 _check_media_type(request)
             return await handle(_StrictRequest(request.scope, request.receive))

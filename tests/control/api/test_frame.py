@@ -161,3 +161,12 @@ async def test_tracebacks_fill_no_disk(served: Served, monkeypatch: pytest.Monke
     said = [served.service.keep(RuntimeError("again"), "0" * 32).message for _ in range(5)]
     assert len(list(served.house.home.crash.iterdir())) == 3
     assert "3 are there already" in said[-1]
+
+
+async def test_an_idempotency_key_is_refused_where_it_would_be_in_vain(served: Served) -> None:
+    operator, headers = await served.operator(), {"Idempotency-Key": "once"}
+    stop = {"scope": "capability", "name": "house.bell", "why": "x"}
+    answer = await operator.post("/v1/stops", json=stop, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "IF_ERR_HEADER_INVALID")
+    assert (await operator.get("/v1/stops", headers=headers)).json()["stops"] == []
+    assert (await operator.post("/v1/stops", json=stop)).status_code == 200

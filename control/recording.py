@@ -12,12 +12,15 @@ from infrafabric.kernel.words.entries import BODIES, BreakerChanged, Kind, Signe
 from infrafabric.witness.reading import LogReading
 from infrafabric.witness.store import Query
 
-__all__ = ["check_recordable", "check_unchanged"]
+__all__ = ["check_new", "check_recordable", "check_unchanged"]
 
 UNSIGNED = frozenset({Kind.SECRET_CHANGED, Kind.ADAPTER_UNLOADED, Kind.BREAKER_CHANGED, Kind.TRUST_GRACED})
 """What doors record beside the operators' signed records. A grace brings its own signed document."""
 LOOKED_AT = 100
 """Newest entries of a kind in which a change is looked for. Who looked before more than those looks again."""
+OF_A_TRACE = 10_000
+"""Records of a kind under one trace among which a copy is looked for. Where there are more, a further one is refused."""
+AGAIN = "Make the change anew where it is still wanted."
 
 Verify = Callable[[str, bytes, str], bool]
 
@@ -42,6 +45,31 @@ def check_recordable(entries: Iterable[Entry], origin: str, operators: frozenset
             raise FabricError(Code.OPERATOR_UNKNOWN, f"the trust set does not name the operator key {body.operator}")
         if body.origin != origin or not verify(body.operator, change_bytes(entry.kind, body.as_json()), body.signature):
             raise FabricError(Code.SIGNATURE_INVALID, f"the signature of {entry.kind.value} does not hold in {origin}")
+
+
+def check_new(log: LogReading, entries: Iterable[Entry]) -> None:
+    """Raise IF_ERR_EXISTS where the log holds the signed record already, or `entries` do twice.
+
+    Whoever may speak to a kernel could else send a former record again, word for word from the log, and so bring back
+    what an operator took away. The trace is signed with the record, so a copy stands under it; a record there whose
+    body was erased may be the same one.
+    """
+    seen: set[bytes] = set()
+    for entry in entries:
+        body = entry.body
+        if not isinstance(body, Signed):
+            continue
+        said = change_bytes(entry.kind, body.as_json())
+        found = log.find(Query(kind=entry.kind.value, trace=body.trace, limit=OF_A_TRACE))
+        if len(found) == OF_A_TRACE or any(
+            one.body is None or change_bytes(entry.kind, one.body) == said for one in found
+        ):
+            raise FabricError(
+                Code.EXISTS, f"this very record of {entry.kind.value} is in the log already", remedy=AGAIN
+            )
+        if said in seen:
+            raise FabricError(Code.EXISTS, f"the same record of {entry.kind.value} is given twice", remedy=AGAIN)
+        seen.add(said)
 
 
 def check_unchanged(log: LogReading, entries: Iterable[Entry], since: int) -> None:

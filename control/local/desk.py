@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from infrafabric.control.house import House, verify_signature
 from infrafabric.control.local import calls, wire
-from infrafabric.control.recording import check_recordable
+from infrafabric.control.recording import check_new, check_recordable
 from infrafabric.control.trust_store import load_grace
 from infrafabric.kernel.canonical import dumps
 from infrafabric.kernel.errors import Code, FabricError
@@ -126,7 +126,7 @@ async def _record(house: House, entries: list[Entry], since: int) -> int:
     graces = [entry.body for entry in entries if isinstance(entry.body, TrustGraced)]
     for body in graces:
         read_grace(dumps(dict(body.document)), house.trusted, origin, house.longest_grace)
-    size = await house.record(*entries, since=since)
+    size = await house.record(*entries, since=since, check=lambda: check_new(house.reading, entries))
     if graces and (given := load_grace(house.log.facts, house.trusted, origin, house.longest_grace)) is not None:
         house.take_grace(given)
     return size

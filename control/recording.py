@@ -18,8 +18,8 @@ UNSIGNED = frozenset({Kind.SECRET_CHANGED, Kind.ADAPTER_UNLOADED, Kind.BREAKER_C
 """What doors record beside the operators' signed records. A grace brings its own signed document."""
 LOOKED_AT = 100
 """Newest entries of a kind in which a change is looked for. Who looked before more than those looks again."""
-OF_A_TRACE = 10_000
-"""Records of a kind under one trace among which a copy is looked for. Where there are more, a further one is refused."""
+OF_A_TRACE = 1_000
+"""Records of a kind and trace among which a copy is looked for. Beyond that a further one is refused."""
 AGAIN = "Make the change anew where it is still wanted."
 
 Verify = Callable[[str, bytes, str], bool]

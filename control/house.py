@@ -41,7 +41,7 @@ from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry, SecretBackend
 from infrafabric.kernel.words.entries import AdapterUnloaded, BreakerChanged, Kind, TargetChanged, TrustChanged
 from infrafabric.kernel.words.manifest import Manifest
-from infrafabric.kernel.words.names import talent_id
+from infrafabric.kernel.words.names import HOME_TENANT, talent_id
 from infrafabric.keys.keystore import Keystore
 from infrafabric.keys.library_log import from_libraries
 from infrafabric.keys.passphrase import Passphrase
@@ -276,7 +276,7 @@ class House:
         for kept in self.vault.all_kept().values():
             for value in (kept.value, *(former.value for former in kept.former)):
                 with suppress(FabricError):  # too short to be told from other words
-                    self.redactor.learn(value)
+                    self.redactor.learn(value, kept.use.tenant or HOME_TENANT)
 
     async def admit(self, ask: Ask) -> Admitted:
         """What an ask is about. Raises what would turn it away before it is planned; see `admitting.admit`."""

@@ -126,12 +126,12 @@ async def check_intent(journey: Journey) -> None:
     if len(text) > parts.limits.intent_bytes:
         raise FabricError(Code.TOO_LARGE, f"an intent of {len(text)} bytes where {parts.limits.intent_bytes} are taken")
     for what, said in (("intent", text.decode()), ("idempotency key", journey.ask.idempotency_key)):
-        if parts.redactor.found(said):
+        if journey.holds_secret(said):
             raise FabricError(Code.ARGUMENT_SECRET, f"the {what} holds a secret's value")
-    if parts.redactor.found(" ".join(journey.ask.hazards)):
+    if journey.holds_secret(" ".join(journey.ask.hazards)):
         raise FabricError(Code.ARGUMENT_SECRET, "a hazard holds a secret's value")
     claim = journey.ask.claim
-    if claim is not None and parts.redactor.found(dumps(claim.as_json()).decode()):
+    if claim is not None and journey.holds_secret(dumps(claim.as_json()).decode()):
         raise FabricError(Code.ARGUMENT_SECRET, "the claim holds a secret's value")
     journey.scanned = True
     problem = misfit(_validator(journey.capability), dict(journey.ask.intent))

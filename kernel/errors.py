@@ -118,6 +118,7 @@ class Code(StrEnum):
     SECRET_UNKNOWN = _code("SECRET_UNKNOWN", 404, "A secret reference leads nowhere.", "`ifctl secret set NAME`, or mend the env: or file: reference.")
     SECRET_REFERENCE = _code("SECRET_REFERENCE", 422, "A secret is given by value or by an unknown scheme where a reference is needed.", "Use vault:NAME, env:NAME, file:PATH, keyring:SERVICE/USER or hashicorp:PATH#FIELD.")
     SECRET_TOO_SHORT = _code("SECRET_TOO_SHORT", 422, "The secret's value is too short to be masked safely wherever it might turn up.", "Have its system issue one of 8 characters or more.")
+    SECRET_ORDINARY = _code("SECRET_ORDINARY", 422, "The secret's value is a name or ordinary words, which others say too and which would be masked for them.", "Have its system issue a random one, or ask an operator of the home to keep it.")
     SECRET_NOT_TEXT = _code("SECRET_NOT_TEXT", 422, "The secret's value is not text in UTF-8.", "Encode it, for example as base64.")
     SECRET_FILE = _code("SECRET_FILE", 403, "A secret's file is not a plain file that only its owner can change.", "Use a regular file owned by the kernel's user or root, not writable by group or others.")
     SECRET_NOT_ALLOWED = _code("SECRET_NOT_ALLOWED", 403, "The target may not use the secret that its record refers to.", "`ifctl secret allow NAME --for TARGET --why \"…\"`.")

@@ -29,8 +29,8 @@ from infrafabric.kernel.ports import (
     Governor,
     Guard,
     Log,
-    Redactor,
     Registry,
+    Scanner,
     Stops,
 )
 from infrafabric.kernel.ports import Secrets as SecretsPort
@@ -83,7 +83,7 @@ class Parts:
     authority: Authority
     drivers: Mapping[str, Driver]
     secrets: SecretsPort
-    redactor: Redactor
+    redactor: Scanner
     chassis: Chassis
     limits: KernelLimits = field(default_factory=KernelLimits)
     stations: tuple[OnStation, ...] = ()
@@ -209,6 +209,11 @@ class Journey:
             "target": self.target.name,
             "trace": self.ask.trace,
         }
+
+    def holds_secret(self, text: str) -> bool:
+        """Whether text holds a secret of the caller's tenant or of the target's. Another tenant's is masked in what
+        comes out and stops nothing: its operator would else choose what others may say."""
+        return self.parts.redactor.holds_of(text, {self.talent.tenant, self.target.tenant})
 
     def entry(self, kind: Kind, body: Body) -> Entry:
         return Entry(kind, body, action=self.action, actor=self.talent.id)

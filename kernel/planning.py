@@ -222,8 +222,8 @@ def spending_of(writes: int, cost: Cost) -> Spending:
 
 
 def refuse_secrets(journey: Journey, value: Any, where: str) -> None:
-    """Raise IF_ERR_ARGUMENT_SECRET where a known secret's value stands in what a guest or caller gave."""
-    if journey.parts.redactor.found(dumps(value).decode()):
+    """Raise IF_ERR_ARGUMENT_SECRET where `Journey.holds_secret` finds one in what a guest or caller gave."""
+    if journey.holds_secret(dumps(value).decode()):
         raise FabricError(Code.ARGUMENT_SECRET, f"{where} holds a secret's value")
 
 

@@ -2,14 +2,17 @@
 
 The redactor knows every secret value that was handed out, and for each the forms it may take (see `disguises`). What
 it cannot cut out precisely it masks whole: after `redact`, `found` is false.
+
+Everybody's secrets are masked for everybody. What may not be said is narrower: `holds_of` looks for the secrets of some
+tenants alone, so that nobody stops another tenant's asks by keeping its words as a secret.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from infrafabric.kernel.errors import Code, FabricError
@@ -46,6 +49,7 @@ def check_secret(value: str) -> None:
 class _Needle:
     """One form of one secret."""
 
+    secret: str
     form: str
     also: tuple[str, ...]
     """The form, and what it becomes as escapes are undone."""
@@ -59,7 +63,8 @@ class _Needle:
 class _Known:
     """All that a search needs, replaced as one so that readers take no lock."""
 
-    secrets: frozenset[str] = frozenset()
+    secrets: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
+    """By value the tenants whose secret it is; None among them: it is everybody's."""
     exact: tuple[tuple[str, _Needle], ...] = ()
     """What to look for, and the needle that it shows."""
     hex: tuple[tuple[str, _Needle], ...] = ()
@@ -73,25 +78,39 @@ class SecretRedactor:
         self._lock = threading.Lock()
         self._known = _Known()
 
-    def learn(self, value: str) -> None:
-        """Mask `value` from now on. Raises IF_ERR_SECRET_TOO_SHORT, IF_ERR_SECRET_NOT_TEXT; see `check_secret`."""
-        if value in self._known.secrets:
+    def learn(self, value: str, tenant: str | None = None) -> None:
+        """Mask `value` from now on, a secret of `tenant`, or everybody's where none is named.
+
+        Raises IF_ERR_SECRET_TOO_SHORT, IF_ERR_SECRET_NOT_TEXT; see `check_secret`.
+        """
+        if tenant in self._known.secrets.get(value, ()):
             return
         check_secret(value)
         lines = [line for line in value.split("\n") if len(line.strip()) >= LONG_LINE and not line.startswith("-----")]
         parts = {value, *map(str.strip, lines)}
-        made = [_needle(form, base64) for part in parts for form, base64 in disguises.forms(part).items()]
+        made = [_needle(value, form, base64) for part in parts for form, base64 in disguises.forms(part).items()]
         with self._lock:
             known = self._known
-            if value in known.secrets:
+            before = known.secrets.get(value)
+            secrets = {**known.secrets, value: (before or frozenset()) | {tenant}}
+            if before is not None:
+                self._known = _Known(secrets, known.exact, known.hex)
                 return
             exact = [(form, needle) for needle in made if not needle.hex for form in needle.also]
             hexed = [(form, needle) for needle in made if needle.hex for form in needle.also]
-            self._known = _Known(known.secrets | {value}, (*known.exact, *exact), (*known.hex, *hexed))
+            self._known = _Known(secrets, (*known.exact, *exact), (*known.hex, *hexed))
 
     def found(self, text: str) -> bool:
         """Whether `text` holds a secret, in any form that the redactor knows."""
         return bool(self._hits(text))
+
+    def holds_of(self, text: str, tenants: Collection[str]) -> bool:
+        """Whether `text` holds a secret of one of the tenants, or one that is everybody's."""
+        secrets = self._known.secrets
+        return any(
+            None in owners or not owners.isdisjoint(tenants)
+            for owners in (secrets.get(needle.secret, frozenset({None})) for needle in self._hits(text))
+        )
 
     def redact(self, text: str) -> str:
         """`text` with every secret in it masked."""
@@ -132,20 +151,20 @@ class SecretRedactor:
         known = self._known
         if not known.secrets or not text:
             return []
-        hits: dict[str, _Needle] = {}
+        hits: dict[tuple[str, str], _Needle] = {}
         for view in disguises.views(text):
-            hits |= {needle.form: needle for form, needle in known.exact if form in view}
+            hits |= {(needle.secret, needle.form): needle for form, needle in known.exact if form in view}
             lowered = view.translate(_LOWER)
-            hits |= {needle.form: needle for form, needle in known.hex if form in lowered}
+            hits |= {(needle.secret, needle.form): needle for form, needle in known.hex if form in lowered}
         return list(hits.values())
 
     def __repr__(self) -> str:
         return f"SecretRedactor({len(self._known.secrets)} secrets)"
 
 
-def _needle(form: str, base64: bool) -> _Needle:
+def _needle(secret: str, form: str, base64: bool) -> _Needle:
     also = tuple(view for view in disguises.views(form) if view == form or len(view) >= disguises.MIN_NORMAL)
-    return _Needle(form, also, base64, _HEX.fullmatch(form) is not None)
+    return _Needle(secret, form, also, base64, _HEX.fullmatch(form) is not None)
 
 
 _HEX = re.compile("[0-9a-f]{8,}")

@@ -51,7 +51,7 @@ class _Vault(Protocol):
 
 
 class _Learner(Protocol):
-    def learn(self, value: str) -> None: ...
+    def learn(self, value: str, tenant: str | None = None) -> None: ...
 
 
 class References:
@@ -112,7 +112,7 @@ class References:
             case _:
                 value = self._elsewhere(scheme, name)
         try:
-            self._redactor.learn(value)
+            self._redactor.learn(value, None if target is None else target.tenant)
         except FabricError as error:
             raise FabricError(error.code, f"{reference}: {error.message}") from None
         return value
@@ -126,7 +126,7 @@ class References:
         if not kept.use.covers(user, tenant):
             raise FabricError(Code.SECRET_NOT_ALLOWED, f"{user or 'the kernel itself'} may not use the secret {name}")
         for value in (kept.value, *(one.value for one in kept.former)):
-            self._redactor.learn(value)
+            self._redactor.learn(value, kept.use.tenant or tenant or None)
         if name == given:
             return kept.value
         if not kept.former:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Protocol
 
@@ -112,7 +112,7 @@ class _Judged:
 
 class Messages:
     """One a house. `act` takes an ask along the road; `count` counts a refusal of a source; `holds_secret` says whether
-    a text holds a secret's value."""
+    a text holds the value of a secret of a tenant."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Messages:
         now: Callable[[], datetime],
         act: Callable[[Ask, OnStation | None], Awaitable[Report]],
         count: Callable[[Code, str], None],
-        holds_secret: Callable[[str], bool] = lambda text: False,
+        holds_secret: Callable[[str, str], bool] = lambda text, tenant: False,
         limits: Limits | None = None,
         development: bool = False,
     ) -> None:
@@ -229,10 +229,16 @@ class Messages:
         if waiting.error is not None or talent is None:
             assert waiting.error is not None
             return self._refused(waiting, waiting.error, signed=False)
+        try:
+            # Again: while signatures were verified, the key may have been replaced or the talent revoked.
+            talent = waiting.talent = self._talent(opened.envelope.sender)
+            check_key(opened, talent.key)
+        except FabricError as error:
+            return self._refused(waiting, error, signed=False)
         waiting.passes("signature")
         try:
             self._rates.spend(talent.id)
-            self._check_content(opened, now)
+            self._check_content(opened, talent.tenant, now)
             sender = self._senders.of(talent.id)
             step = sender.judge(opened, now, self._limits.rules)
         except FabricError as error:
@@ -253,12 +259,13 @@ class Messages:
                 raise
             raise FabricError(Code.MESSAGE_SENDER_UNKNOWN, f"there is no talent {name}") from None
 
-    def _check_content(self, opened: Opened, now: datetime) -> None:
+    def _check_content(self, opened: Opened, tenant: str, now: datetime) -> None:
+        """A message may have been admitted before `since` by a clock that was ahead, so the allowed skew counts."""
         since = self._limits.since
-        if since is not None and opened.envelope.issued < since:
-            message = f"{opened.envelope.id} is from before the log went on under another origin"
+        if since is not None and opened.envelope.issued < since + timedelta(seconds=self._limits.rules.skew_s):
+            message = f"{opened.envelope.id} may be from before the log went on under another origin"
             raise FabricError(Code.MESSAGE_EXPIRED, message)
-        if self._holds_secret(opened.text):
+        if self._holds_secret(opened.text, tenant):
             raise FabricError(Code.ARGUMENT_SECRET, f"the message {opened.envelope.id} holds a secret's value")
 
     def _refused(self, waiting: _Waiting, error: FabricError, *, signed: bool) -> _Judged | None:

@@ -28,7 +28,7 @@ def messages_of(house: House) -> Messages:
         now=parts.now,
         act=house.kernel.act,
         count=parts.count,
-        holds_secret=house.redactor.found,
+        holds_secret=lambda text, tenant: house.redactor.holds_of(text, {tenant}),
         limits=Limits(rules_of(house.settings), chosen.sender_rps, chosen.sender_burst, _since(house.reading)),
         development=house.home.is_development,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words.entries import Kind, SecretChanged
-from infrafabric.kernel.words.names import TARGET, TENANT
+from infrafabric.kernel.words.names import HOME_TENANT, TARGET, TENANT
 from infrafabric.kernel.words.things import Target
-from infrafabric.keys.redaction import check_secret
+from infrafabric.keys.ordinary import ENOUGH_BITS, guessing_bits
+from infrafabric.keys.redaction import SecretRedactor, check_secret
 from infrafabric.keys.vault import NAME
 from infrafabric.keys.vault_content import Kept, Use
 
@@ -28,31 +29,61 @@ LONGEST_OVERLAP_S = 90 * 86_400
 
 async def change_secret(
     house: House, name: str, change: str, why: str, alter: Callable[[House], None], *, trace: str, who: str = OPERATOR,
-    value: str | None = None, known: bool = False, former: bool = False, **said: Any,
+    value: str | None = None, known: bool = False, former: bool = False, confined: bool = False, **said: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Record the change, then make it: a secret that the log knows nothing of must not exist. What changed, as JSON.
 
-    `known`: the secret must be there already; `former`: it must have a former value. Raises IF_ERR_SECRET_*,
-    IF_ERR_ARGUMENT_SECRET where the reason or the name holds the value.
+    `known`: the secret must be there already; `former`: it must have a former value; `confined`: who asks is another
+    tenant's operator, whose value must be hard to guess. Raises IF_ERR_SECRET_*, IF_ERR_ARGUMENT_SECRET where the
+    reason or the name holds the value. The redactor learns the value when nothing speaks against the change.
     """
+    values = [] if value is None else [value]
+    tenant = str(said.get("of_tenant", "")) or HOME_TENANT
     if value is not None:
-        check_secret(value)
-        house.redactor.learn(value)
-    if known or former:
+        _check_value(house, value, confined)
+    if known or former or (value is not None and "of_tenant" not in said and name in house.vault.all_kept()):
         kept = house.vault.kept(name)
-        for old in (kept.value, *(one.value for one in kept.former)):
-            house.redactor.learn(old)
+        tenant = str(said.get("of_tenant", kept.use.tenant)) or HOME_TENANT
+        values += (kept.value, *(one.value for one in kept.former))
         if former:
             kept.returned()
         if change == "rotated" and value is not None:
             kept.rotated(value, 0)
-    if house.redactor.found(f"{why}\n{name}"):
+    if _knowing(*values).found(f"{why}\n{name}"):
         raise FabricError(Code.ARGUMENT_SECRET, "the reason or the name holds the secret's value")
+    for one in values:
+        house.redactor.learn(one, tenant)
     common = {"talent": who, "trace": trace, "name": name, "change": change, "why": why}
     await house.record(Entry(Kind.SECRET_CHANGED, SecretChanged.model_validate({**common, **said}), actor=who))
     alter(house)
     await house.refresh()
     return {"secret": name, "change": change, **said}
+
+
+def _check_value(house: House, value: str, confined: bool) -> None:
+    """Raise IF_ERR_SECRET_TOO_SHORT, IF_ERR_SECRET_NOT_TEXT, IF_ERR_SECRET_ORDINARY: what is masked for everybody may
+    be no piece of a name of the house, and no tenant's operator may have ordinary words masked for the others."""
+    check_secret(value)
+    if confined and guessing_bits(value) < ENOUGH_BITS:
+        raise FabricError(Code.SECRET_ORDINARY, "the value is made of ordinary words or few characters")
+    if _knowing(value).found("\n".join(_names(house))):
+        raise FabricError(Code.SECRET_ORDINARY, "the value is a name of this house, or a piece of one")
+
+
+def _knowing(*values: str) -> SecretRedactor:
+    made = SecretRedactor()
+    for value in values:
+        made.learn(value)
+    return made
+
+
+def _names(house: House) -> Iterator[str]:
+    """What asks, answers and entries call the things of the house by."""
+    for table in ("talent", "target", "role"):
+        yield from (key for key, _ in house.authority.scan(table))
+    for manifest in house.manifests():
+        yield manifest.id
+        yield from manifest.effects
 
 
 def rotating(name: str, value: str, overlap_s: int) -> tuple[Callable[[House], None], str]:

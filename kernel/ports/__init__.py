@@ -18,7 +18,7 @@ from infrafabric.kernel.ports.policy import (
     Stops,
 )
 from infrafabric.kernel.ports.registry import Capability, Purpose, Registry
-from infrafabric.kernel.ports.secrets import EventLog, Redactor, SecretBackend, Secrets
+from infrafabric.kernel.ports.secrets import EventLog, Redactor, Scanner, SecretBackend, Secrets
 
 __all__ = [
     "Answer",
@@ -44,6 +44,7 @@ __all__ = [
     "Redactor",
     "Registry",
     "Reserved",
+    "Scanner",
     "SecretBackend",
     "Secrets",
     "Signals",

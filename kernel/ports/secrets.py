@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from infrafabric.kernel.words.things import Target
 
-__all__ = ["EventLog", "Redactor", "SecretBackend", "Secrets"]
+__all__ = ["EventLog", "Redactor", "Scanner", "SecretBackend", "Secrets"]
 
 
 class Secrets(Protocol):
@@ -53,4 +53,12 @@ class Redactor(Protocol):
 
     def found(self, text: str) -> bool:
         """Whether `text` holds a secret value handed out so far."""
+        ...
+
+
+class Scanner(Redactor, Protocol):
+    """A redactor that knows whose each secret is."""
+
+    def holds_of(self, text: str, tenants: Collection[str]) -> bool:
+        """Whether `text` holds a secret of one of the tenants, or one that is everybody's."""
         ...

@@ -22,6 +22,8 @@ CAPABILITY = re.compile(rf"if://capability/({_WORD}(?:\.{_WORD}){{1,3}})")
 TARGET = re.compile(rf"({_WORD})@([a-z0-9](?:[a-z0-9-]{{0,40}}[a-z0-9])?)")
 TALENT = re.compile(r"if://(person|agent|service|kernel)/([A-Za-z0-9][A-Za-z0-9._-]{0,63})(?:/([A-Za-z0-9._-]{1,64}))?")
 TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+HOME_TENANT = "default"
+"""The tenant that administers the home, and whose everything is that names no tenant."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TRACE = re.compile(r"[0-9a-f]{32}")
 

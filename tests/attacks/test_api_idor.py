@@ -211,7 +211,7 @@ async def test_a_tenants_operator_reaches_no_secret_and_no_address_beyond_it(hom
         answer = await homes.rival.put("/v1/targets/other@rival", json=body)
         assert (answer.status_code, answer.json()["code"]) == (403, "IF_ERR_DENIED"), reference
     assert (await homes.rival.put("/v1/targets/house@rival", json=target())).status_code == 201
-    mine = {"value": "correct-horse-rival", **WHY}
+    mine = {"value": "kT7-wq2X-9fLm-Z4bd", **WHY}
     assert (await homes.rival.put("/v1/secrets/RIVAL_TOKEN", json=mine)).status_code == 200
     assert homes.served.house.vault.kept("RIVAL_TOKEN").use.tenant == RIVAL
     body = {"secrets": {"TOKEN": "vault:RIVAL_TOKEN"}, **WHY}

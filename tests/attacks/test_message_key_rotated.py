@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
+import pytest
 from envelopes import SENDER, draft
 from messaging import Messaging
 
+from infrafabric.control.messages import admission
 from infrafabric.kernel.errors import Code
+from infrafabric.kernel.words.names import new_trace_id
+from infrafabric.kernel.words.things import Talent
 from infrafabric.keys.signing import SigningKey
 from infrafabric.transports.envelopes.signing import sign_envelope
 
@@ -47,3 +53,23 @@ async def test_another_talents_key_is_not_the_senders(messaging: Messaging) -> N
     assert await messaging.refused(messaging.made(1)) is Code.MESSAGE_KEY
     (refused, again) = messaging.entries("message.refused")
     assert refused["signed"] is False and again["signed"] is False
+
+
+@pytest.mark.parametrize("change", ["key", "revoked"])
+async def test_a_key_that_is_replaced_while_a_signature_is_verified_counts_no_longer(
+    messaging: Messaging, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    data = messaging.made(1)
+
+    async def verify(batch: Any) -> None:
+        await verified(batch)
+        if change == "key":
+            await messaging.enrol()
+        else:
+            gone = messaging.house.operator(new_trace_id()).talent(Talent(id=SENDER), "leaves", "revoked")
+            await messaging.house.record(gone)
+
+    verified = admission._verify
+    monkeypatch.setattr(admission, "_verify", verify)
+    assert await messaging.refused(data) is (Code.MESSAGE_KEY if change == "key" else Code.TALENT_REVOKED)
+    assert messaging.entries("message.admitted") == []

@@ -132,7 +132,10 @@ async def _changed(
     alter: Callable[[House], None],
     **said: Any,
 ) -> Response:
-    shape = await change_secret(house, name, change, why, alter, trace=trace, who=caller.talent.id, **said)
+    confined = caller.talent.tenant != HOME
+    shape = await change_secret(
+        house, name, change, why, alter, trace=trace, who=caller.talent.id, confined=confined, **said
+    )
     if change in ("set", "allowed") and (notes := doubts(house, name)) and caller.talent.tenant == HOME:
         shape["notes"] = notes
     return answer(shape)

@@ -15,6 +15,7 @@ from infrafabric.control.messages.frames import read_frame
 from infrafabric.kernel.errors import Code, FabricError
 from infrafabric.kernel.ports import Entry
 from infrafabric.kernel.words.entries import MessageAdmitted
+from infrafabric.transports.envelopes.admission import Rules
 from infrafabric.witness.writer import Proven
 
 
@@ -120,5 +121,8 @@ async def test_who_hangs_up_has_sent_all_the_same(messaging: Messaging) -> None:
 async def test_messages_from_before_a_rollback_are_not_taken(messaging: Messaging) -> None:
     since = datetime.now(UTC)
     messages = on(messaging, [], Limits(since=since))
-    assert await take(messages, messaging.made(1, at=since - timedelta(seconds=2))) is Code.MESSAGE_EXPIRED
-    assert await take(messages, messaging.made(1, at=since + timedelta(seconds=2))) == 0
+    skew = timedelta(seconds=Rules().skew_s)
+    for at in (since - timedelta(seconds=2), since, since + skew - timedelta(seconds=2)):
+        assert await take(messages, messaging.made(1, at=at)) is Code.MESSAGE_EXPIRED
+    messaging.later = timedelta(seconds=40)
+    assert await take(messages, messaging.made(1, at=since + skew + timedelta(seconds=2))) == 0

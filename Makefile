@@ -14,9 +14,8 @@ demo: .venv/.installed
 run: .venv/.installed
 	@$(BIN)/ifctl up
 
-# Two processes, a file to each in turn: most tests wait for something else than the processor.
 test: .venv/.installed-dev
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

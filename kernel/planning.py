@@ -69,7 +69,12 @@ async def plan(journey: Journey, seed: int | None = None, before: Before | None 
         await beginning()
     reader = Reader(journey, beginning)
     parts.registry.recheck(journey.capability)  # with nothing awaited between: what was unloaded is not loaded again
-    run = await parts.chassis.run(journey.program, "plan", argument, seed=seed, perform=reader.answer)
+    try:
+        run = await parts.chassis.run(journey.program, "plan", argument, seed=seed, perform=reader.answer)
+    except FabricError as error:
+        if error.code is Code.AUTHORITY_CHANGED:
+            parts.registry.recheck(journey.capability)  # says why it was unloaded
+        raise
     try:
         made = Plan.model_validate(run.done)
     except ValidationError as error:

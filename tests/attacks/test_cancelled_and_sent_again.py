@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infrafabric.control.house import House
 from infrafabric.control.operator import OPERATOR
 from infrafabric.kernel.history import History
 from infrafabric.kernel.words.entries import Kind
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(120)
 WHY = "do not do this"
+
+
+async def recorded(house: House, action: str) -> list[Kind]:
+    """The action's entries once its cancelling is among them, or when it should long have been."""
+    for _ in range(500):
+        kinds = [kind for _, kind, _ in house.log.entries(action)]
+        if Kind.ACTION_CANCELLED in kinds:
+            break
+        await asyncio.sleep(0.01)
+    return kinds
 
 
 @pytest.mark.parametrize("how", ["cancelled", "its asker goes away"])
@@ -35,8 +46,7 @@ async def test_it_stays_in_doubt(world: World, how: str) -> None:
         else:
             running.cancel()
             cancelling = None
-        await asyncio.sleep(0.1)
-        kinds = [kind for _, kind, _ in house.log.entries(action)]
+        kinds = await recorded(house, action)
         assert kinds[-1] is Kind.ACTION_CANCELLED, "on record at once, not when the write has ended"
         world.peer.late.set()
         await asyncio.wait([running])
@@ -60,7 +70,7 @@ async def test_one_that_is_answered_all_the_same_is_done(world: World) -> None:
         await asyncio.to_thread(world.peer.arrived.wait, 10)
         (action,) = house.kernel.under_way
         house.kernel.halt(action, OPERATOR, WHY)
-        await asyncio.sleep(0.1)
+        await recorded(house, action)
         world.peer.late.set()
         assert (await running).outcome is Outcome.DONE
         kinds = [kind for _, kind, _ in house.log.entries(action)]

@@ -30,7 +30,7 @@ def test_with_the_tally_the_end_of_a_fade_is_heard(studio: tuple[Ifctl, VmixSimu
     heard = waits(run, report["action"])
     assert all(asked.get("news") is True for asked, _ in heard)
     passed = sum(said["ok"]["passed_s"] for _, said in heard)
-    assert 0.3 < passed < 0.7, "the tally ends the wait, not the clock at 0.7 s"
+    assert 0 < passed < 0.7, "the tally ends the wait, not the clock at 0.7 s"
 
 
 @pytest.mark.parametrize("port", ["", "1"], ids=["not given", "nobody there"])

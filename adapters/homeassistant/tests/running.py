@@ -267,5 +267,7 @@ async def peer() -> AsyncIterator[HomeAssistant]:
         atexit.register(shutil.rmtree, folder, True)
         house = HomeAssistant(folder)
         await asyncio.to_thread(house.start)
-    yield house
-    _idle.append(house)
+    try:
+        yield house
+    finally:
+        _idle.append(house)

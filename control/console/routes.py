@@ -240,7 +240,7 @@ def _check_first(service: Service, request: Request, caller: Principal) -> None:
     last = last_changed(service.house, who)
     if session is None or (last is not None and session.linked <= last):
         raise FabricError(
-            Code.PASSKEY_INVALID, f"{who} had a passkey when this session began",
+            Code.PASSKEY_INVALID, f"{who} had a passkey when the session began",
             remedy="An operator makes a fresh link: `ifctl console --for`.",
         )  # fmt: skip
 

@@ -53,15 +53,18 @@ class Change:
         await self.house.record(*entries, since=self.since, check=check)
 
 
-def reason_of(house: House, why: str) -> str:
-    """The reason as it is recorded. Raises IF_ERR_WHY_REQUIRED, IF_ERR_TOO_LARGE, IF_ERR_ARGUMENT_SECRET."""
+def reason_of(house: House, why: str, caller: Principal) -> str:
+    """The reason as it is recorded, secrets masked. One that holds a secret of the caller's tenant is refused.
+
+    Raises IF_ERR_WHY_REQUIRED, IF_ERR_TOO_LARGE, IF_ERR_ARGUMENT_SECRET.
+    """
     if not why.strip():
         raise FabricError(Code.WHY_REQUIRED, "why is missing")
     if len(why) > MAX_WHY:
         raise FabricError(Code.TOO_LARGE, f"why has {len(why)} characters where {MAX_WHY} are taken")
-    if house.redactor.found(why):
+    if house.redactor.holds_of(why, {caller.talent.tenant}):
         raise FabricError(Code.ARGUMENT_SECRET, "why holds a secret's value")
-    return why.strip()
+    return house.redactor.redact(why.strip())
 
 
 def at_hand(house: House) -> bool:
@@ -102,7 +105,7 @@ def allowed(service: Service, caller: Principal, why: str, tenant: str = HOME) -
     check_may(service, caller, tenant)
     if not at_hand(service.house):
         raise FabricError(Code.OPERATOR_AWAY, "this kernel lets nobody administer it through the API")
-    return reason_of(service.house, why)
+    return reason_of(service.house, why, caller)
 
 
 async def signing(
@@ -118,7 +121,7 @@ async def signing(
     since = house.log.size
     check = check or (lambda: service.leaves.present(caller))
     check()
-    reason = reason_of(house, why)
+    reason = reason_of(house, why, caller)
     if not at_hand(house):
         raise FabricError(Code.OPERATOR_AWAY, "this kernel serves without the operator's key")
     if AccessScope.ADMINISTER not in caller.scopes or not administers(house, caller, caller.talent.tenant):

@@ -199,7 +199,7 @@ async def answered(action: str, given: Answer, request: Request, service: TheSer
     house, who = service.house, caller.talent.id
     asked = question_of(house, caller, action)
     rp_id, origin = _page(request)
-    why = reason_of(house, given.why)
+    why = reason_of(house, given.why, caller)
     verdict = asked.decision.verdict if given.answer == "agree" else Verdict.DENY
     assertion = _shown(service, caller, given.signed, challenge_of(asked, who, verdict), rp_id, origin)
     if given.answer == "agree":

@@ -52,7 +52,7 @@ async def test_another_tenants_secret_stops_nobody_and_is_masked(served: Served)
     assert house.redactor.redact(TOKEN) == "[***]"
     assert house.redactor.holds_of(TOKEN, {"north"})
     assert not house.redactor.holds_of(TOKEN, {"default", "south"})
-    ask = {"capability": "house.bell", "intent": {"tone": TOKEN}, "purpose": "apply", "why": "test"}
+    ask = {"capability": "house.bell", "intent": {"tone": TOKEN}, "purpose": "apply", "why": f"they say {TOKEN}"}
     answer = await (await served.operator()).post("/v1/actions", json=ask)
     assert answer.status_code == 200
     assert served.world.peer.writes

@@ -88,7 +88,7 @@ async def ask(
         capability=capability_id(asked.capability),
         talent=caller.talent.id,
         intent=asked.intent,
-        why=_why(house, asked),
+        why=_why(house, asked, caller),
         purpose=asked.purpose,
         target=asked.target,
         idempotency_key=key,
@@ -106,9 +106,9 @@ async def ask(
     return await _detached(request, house, wanted, min(int(wait[1]), LONGEST_WAIT_S) if wait is not None else 0)
 
 
-def _why(house: House, asked: Asked) -> str:
+def _why(house: House, asked: Asked, caller: Principal) -> str:
     if asked.purpose == "apply" or asked.why:
-        return reason_of(house, asked.why)
+        return reason_of(house, asked.why, caller)
     return A_LOOK
 
 
@@ -260,7 +260,7 @@ async def undo(
     """Take back what an action changed, where the target still is as it left it."""
     house = service.house
     own_action(house, caller, action)
-    why = reason_of(house, given.why)
+    why = reason_of(house, given.why, caller)
     undone = house.kernel.undo(
         action, caller.talent.id, why, trace=trace, idempotency_key=key, unattended=caller.unattended
     )
@@ -272,7 +272,7 @@ async def cancel(action: str, given: Because, request: Request, service: TheServ
     """Stop an action before its next write. What was written before stands."""
     house = service.house
     own_action(house, caller, action)
-    report = await house.kernel.cancel(action, caller.talent.id, reason_of(house, given.why))
+    report = await house.kernel.cancel(action, caller.talent.id, reason_of(house, given.why, caller))
     if report.error is None or report.error.code is not Code.CANCELLED:
         message = f"{action} was over before it could be cancelled: it is {report.outcome.value}"
         raise FabricError(Code.NOT_UNDER_WAY, message)
@@ -284,7 +284,7 @@ async def falsify(action: str, given: Because, request: Request, service: TheSer
     """Try to refute the plan of an action that waits for people; one that is refuted is refused."""
     house = service.house
     own_action(house, caller, action)
-    report = await house.kernel.falsify(action, caller.talent.id, reason_of(house, given.why))
+    report = await house.kernel.falsify(action, caller.talent.id, reason_of(house, given.why, caller))
     return reported(request, house, report)
 
 
@@ -302,7 +302,7 @@ async def close(action: str, given: Closing, service: TheService, caller: Acting
     house = service.house
     own_action(house, caller, action)
     caller.require_person(f"only one who looked can say what {action} did")
-    await house.kernel.close(action, Outcome(given.outcome), caller.talent.id, reason_of(house, given.why))
+    await house.kernel.close(action, Outcome(given.outcome), caller.talent.id, reason_of(house, given.why, caller))
     state = house.log.facts.get("state", action)
     assert state is not None, "an action that was closed has a state"
     return answer({"action": action, "outcome": str(state["state"])})

@@ -59,7 +59,7 @@ async def approve(action: str, given: Answered, request: Request, service: TheSe
         context_digest=asked.context_digest,
         nonce=given.nonce,
         expires=given.expires,
-        why=reason_of(house, given.why),
+        why=reason_of(house, given.why, caller),
         key=given.key,
         signature=given.signature,
         assertion=given.assertion,
@@ -77,7 +77,7 @@ async def deny(action: str, given: Answered, request: Request, service: TheServi
         context_digest=asked.context_digest,
         nonce=given.nonce,
         expires=given.expires,
-        why=reason_of(house, given.why),
+        why=reason_of(house, given.why, caller),
         key=given.key,
         signature=given.signature,
         assertion=given.assertion,
@@ -91,7 +91,7 @@ async def second(action: str, given: Second, request: Request, service: TheServi
     house = service.house
     asked = question_of(house, caller, action)
     source = own_action(house, caller, given.source)
-    why = reason_of(house, given.why)
+    why = reason_of(house, given.why, caller)
     report = await house.kernel.approve(action, by_source(asked, source["talent"], given.source, why))
     return reported(request, house, report)
 

@@ -46,7 +46,7 @@ async def stop(given: StopTaken, service: TheService, caller: Administering, tra
     """Halt new writes at once. Plans and dry runs go on; a write that is under way is observed to its end."""
     house = service.house
     scope, name = _named(service, caller, given)
-    why, key = reason_of(house, given.why), stop_key(scope, name)
+    why, key = reason_of(house, given.why, caller), stop_key(scope, name)
     StopFolder(house.home.root).write(key, "set", caller.talent.id, why, trace)
     house.kernel.wake_halted()
     recorded = await _recorded(house, key, stands=True)
@@ -61,7 +61,7 @@ async def lift(given: StopTaken, service: TheService, caller: Administering, tra
     house, who = service.house, caller.talent.id
     scope, name = _named(service, caller, given)
     caller.require_person("only a person lifts a stop")
-    why, key = reason_of(house, given.why), stop_key(scope, name)
+    why, key = reason_of(house, given.why, caller), stop_key(scope, name)
     if (scope, name) not in [(one.scope, one.name) for one in standing_stops(house)]:
         raise FabricError(Code.USAGE, f"nothing is halted for {what_of(key)}", remedy="GET /v1/stops shows what is.")
     StopFolder(house.home.root).write(key, "lifted", who, why, trace)

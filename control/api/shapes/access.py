@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from infrafabric.control.api.principal import Method
 from infrafabric.control.api.shapes.common import Because, Shape, Taken, optional
@@ -58,7 +58,7 @@ class Rotation(Because):
 
 
 class Revocation(Because):
-    heirs: bool = False
+    heirs: StrictBool = False
     """Whether the keys that came of it by rotation end too, as they should where it was stolen."""
 
 

@@ -25,8 +25,8 @@ expected-statuses = [400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 421,
 expected-statuses = [400, 401, 403, 412, 422, 428]
 """
 APART = ("/v1/events", "/v1/messages", "/v1/adapters", "/readyz", "/v1/keys/{key_id}/revoke")
-"""Without an end of their own, of a body that JSON Schema cannot say, rightly 503 once a stop was set on the way, or the
-end of the key that it works with: they have tests of their own."""
+"""Without an end of their own, of a body that JSON Schema cannot say, rightly 503 once a stop was set on the way, or
+the end of the key that it works with: they have tests of their own."""
 
 
 @pytest.mark.timeout(300)
